@@ -108,9 +108,14 @@ class Programs:
         """What a program prints; NoWalk with its last words when it prints nothing."""
         try:
             done = subprocess.run(
-                command, env=self._environment, capture_output=True, check=False,
-                timeout=MAX_RUN, encoding="utf-8", errors="replace",
-            )  # fmt: skip
+                command,
+                env=self._environment,
+                capture_output=True,
+                check=False,
+                timeout=MAX_RUN,
+                encoding="utf-8",
+                errors="replace",
+            )
         except subprocess.TimeoutExpired as error:
             raise NoWalk(f"still busy after {MAX_RUN} s") from error
         if not done.stdout.strip():
@@ -151,8 +156,14 @@ def compare_case(programs: Programs, case: Case, scratch: Path) -> Iterator[Resu
         convert_files(programs.dump_syms, store, case.symbols)
     try:
         bare = programs.ours(case.dump)
-        name_as_modules(store, [(module["debug_file"], module["debug_id"])
-                                for module in bare["modules"] if module["debug_id"]])  # fmt: skip
+        name_as_modules(
+            store,
+            [
+                (module["debug_file"], module["debug_id"])
+                for module in bare["modules"]
+                if module["debug_id"]
+            ],
+        )
         ours = programs.ours(case.dump, store)
     except (NoWalk, ValueError) as error:
         yield Result(case.name, "crashtool", failed=str(error))
@@ -212,8 +223,11 @@ def print_results(results: Sequence[Result], *, verbose: bool) -> None:
             print(f"{'-':>7} {'-':>6} {'-':>7} {'-':>7} {'-':>7}  {name}: {result.failed}")
             continue
         found = result.found
-        shares = [share(found.equal, found.total), share(found.solid_equal, found.solid_total),
-                  share(found.same_trust, found.total)]  # fmt: skip
+        shares = [
+            share(found.equal, found.total),
+            share(found.solid_equal, found.solid_total),
+            share(found.same_trust, found.total),
+        ]
         figures = " ".join(f"{one:>7}" for one in shares)
         print(f"{found.equal:>7} {found.total:>6} {figures}  {name}")
         if verbose:
@@ -284,10 +298,21 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("corpus", type=Path, metavar="CORPUS", nargs="?")
     parser.add_argument("--dump", type=Path, metavar="FILE", help="only this dump, of no corpus")
-    parser.add_argument("--symbols", type=Path, action="append", default=[], metavar="PATH",
-                        help="the dump's symbol files, or folders of them")  # fmt: skip
-    parser.add_argument("--only", action="append", default=[], metavar="NAME",
-                        help="only dumps with this in their path")  # fmt: skip
+    parser.add_argument(
+        "--symbols",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="PATH",
+        help="the dump's symbol files, or folders of them",
+    )
+    parser.add_argument(
+        "--only",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="only dumps with this in their path",
+    )
     parser.add_argument("--verbose", action="store_true", help="show every difference")
     parser.add_argument("--json", action="store_true", help="one JSON document")
     parser.add_argument("--peers", type=Path, default=DEFAULT_FOLDER, metavar="DIR")

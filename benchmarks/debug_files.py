@@ -46,30 +46,41 @@ def _list_elf() -> Iterator[Build]:
         **{f"gcc-dwarf{version}": f"g++ -g -O2 -gdwarf-{version}" for version in (2, 3, 4, 5)},
         **{f"clang-dwarf{number}": f"clang++ -g -O2 -gdwarf-{number}" for number in (2, 3, 4, 5)},
         "gcc-strict2": "g++ -g -O2 -gdwarf-2 -gstrict-dwarf",
-        "gcc-O0": "g++ -g -O0", "gcc-O1": "g++ -g -O1 -no-pie", "gcc-Os": "g++ -g -Os",
-        "gcc-O3-lto": "g++ -g -O3 -flto", "gcc-dwarf64": "g++ -g -O2 -gdwarf64",
-        "gcc-g1": "g++ -g1 -O2", "gcc-gc4": f"g++ -g -O2 -gdwarf-4 {SECTIONS}",
-        "gcc-gc5": f"g++ -g -O2 {SECTIONS}", "gcc-zlib": "g++ -g -O2 -gz=zlib",
-        "gcc-zlib-gnu": "g++ -g -O2 -gz=zlib-gnu", "gcc-zstd": f"g++ -g -O2 {ZSTD}",
+        "gcc-O0": "g++ -g -O0",
+        "gcc-O1": "g++ -g -O1 -no-pie",
+        "gcc-Os": "g++ -g -Os",
+        "gcc-O3-lto": "g++ -g -O3 -flto",
+        "gcc-dwarf64": "g++ -g -O2 -gdwarf64",
+        "gcc-g1": "g++ -g1 -O2",
+        "gcc-gc4": f"g++ -g -O2 -gdwarf-4 {SECTIONS}",
+        "gcc-gc5": f"g++ -g -O2 {SECTIONS}",
+        "gcc-zlib": "g++ -g -O2 -gz=zlib",
+        "gcc-zlib-gnu": "g++ -g -O2 -gz=zlib-gnu",
+        "gcc-zstd": f"g++ -g -O2 {ZSTD}",
         "gcc-types4": "g++ -g -O2 -gdwarf-4 -fdebug-types-section",
-        "gcc-types5": "g++ -g -O2 -fdebug-types-section", "gcc-openmp": "g++ -g -O2 -fopenmp",
-        "gcc-m32": "g++ -g -O2 -m32", "gcc-static": "g++ -g -O2 -static",
+        "gcc-types5": "g++ -g -O2 -fdebug-types-section",
+        "gcc-openmp": "g++ -g -O2 -fopenmp",
+        "gcc-m32": "g++ -g -O2 -m32",
+        "gcc-static": "g++ -g -O2 -static",
         "gcc-icf": f"g++ -g -O2 {SECTIONS} -fuse-ld=gold -Wl,--icf=all",
-        "clang-O0": "clang++ -g -O0", "clang-gmlt": "clang++ -gmlt -O2",
+        "clang-O0": "clang++ -g -O0",
+        "clang-gmlt": "clang++ -gmlt -O2",
         "clang-gc4": f"clang++ -g -O2 -gdwarf-4 {SECTIONS}",
         "clang-gc5": f"clang++ -g -O2 {SECTIONS}",
         "clang-simple-names": "clang++ -g -O2 -gsimple-template-names",
         "clang-aranges": "clang++ -g -O2 -gdwarf-aranges",
         "clang-names": "clang++ -g -O2 -gpubnames",
         "clang-types": "clang++ -g -O2 -fdebug-types-section",
-        "clang-dwarf64": "clang++ -g -O2 -gdwarf64 -gdwarf-5", "clang-m32": "clang++ -g -O2 -m32",
+        "clang-dwarf64": "clang++ -g -O2 -gdwarf64 -gdwarf-5",
+        "clang-m32": "clang++ -g -O2 -m32",
         "clang-lld": "clang++ -g -O2 -fuse-ld=lld -ffunction-sections -Wl,--icf=all,--gc-sections",
         "clang-lto": "clang++ -g -O2 -flto -fuse-ld=lld",
         "clang-thinlto": "clang++ -g -O3 -flto=thin -fuse-ld=lld",
-        "gcc-split4": f"g++ {SPLIT} -O2 -gdwarf-4", "gcc-split5": f"g++ {SPLIT} -O2 -gdwarf-5",
+        "gcc-split4": f"g++ {SPLIT} -O2 -gdwarf-4",
+        "gcc-split5": f"g++ {SPLIT} -O2 -gdwarf-5",
         "clang-split4": f"clang++ {SPLIT} -O2 -gdwarf-4",
         "clang-split5": f"clang++ {SPLIT} -O2 -gdwarf-5",
-    }  # fmt: skip
+    }
     for name, command in plain.items():
         compiler, rest = command.split(" ", 1)
         # Objects stay: split units are named after them.
@@ -93,10 +104,13 @@ def _list_elf() -> Iterator[Build]:
         yield Build(f"rustc-{name}", "program", (f"rustc {options} -o program program.rs",))
     for name, target in (("arm64", "aarch64-linux-gnu"), ("arm", "armv7-linux-gnueabihf")):
         yield Build(
-            f"clang-{name}", "factory.so",
-            (f"clang++ --target={target} -g -O2 {FREE} -fPIC -c unit_*.cc entry.cc",
-             "ld.lld -shared -o factory.so unit_000.o unit_001.o entry.o"),
-        )  # fmt: skip
+            f"clang-{name}",
+            "factory.so",
+            (
+                f"clang++ --target={target} -g -O2 {FREE} -fPIC -c unit_*.cc entry.cc",
+                "ld.lld -shared -o factory.so unit_000.o unit_001.o entry.o",
+            ),
+        )
 
 
 def list_split() -> Iterator[Build]:
@@ -122,30 +136,45 @@ def _list_others() -> Iterator[Build]:
     ):
         for level in ("O0", "O2"):
             yield Build(
-                f"dsym-{name}-{level}", "factory.dylib.dSYM/Contents/Resources/DWARF/factory.dylib",
-                (f"clang++ --target={target} -g -{level} {FREE} -c unit_*.cc entry.cc",
-                 (f"{MAC_LINKER} -arch {arch} -platform_version macos 11.0 11.0 -dylib "
-                 "-undefined dynamic_lookup -o factory.dylib unit_000.o unit_001.o entry.o"),
-                 "dsymutil factory.dylib"),
-            )  # fmt: skip
+                f"dsym-{name}-{level}",
+                "factory.dylib.dSYM/Contents/Resources/DWARF/factory.dylib",
+                (
+                    f"clang++ --target={target} -g -{level} {FREE} -c unit_*.cc entry.cc",
+                    (
+                        f"{MAC_LINKER} -arch {arch} -platform_version macos 11.0 11.0 -dylib "
+                        "-undefined dynamic_lookup -o factory.dylib unit_000.o unit_001.o entry.o"
+                    ),
+                    "dsymutil factory.dylib",
+                ),
+            )
     for name, target in (
         ("x64", "x86_64-pc-windows-msvc"),
         ("x86", "i686-pc-windows-msvc"),
         ("arm64", "aarch64-pc-windows-msvc"),
     ):
         for kind, compile_with, link_with in (
-            ("O0", "-O0", ""), ("O2", "-O2", ""), ("ghash", "-O2 -gcodeview-ghash", "/debug:ghash"),
-            ("icf", "-O2 -ffunction-sections", "/opt:icf"), ("lto", "-O2 -flto", ""),
-        ):  # fmt: skip
+            ("O0", "-O0", ""),
+            ("O2", "-O2", ""),
+            ("ghash", "-O2 -gcodeview-ghash", "/debug:ghash"),
+            ("icf", "-O2 -ffunction-sections", "/opt:icf"),
+            ("lto", "-O2 -flto", ""),
+        ):
             yield Build(
-                f"pdb-{name}-{kind}", "factory.pdb",
-                ((f"clang++ --target={target} -g -gcodeview {compile_with} {FREE} "
-                 "-fno-threadsafe-statics -c unit_*.cc entry.cc"),
-                 f"clang++ --target={target} -O1 -fno-builtin {FREE} -c runtime.cc",
-                 (f"lld-link /debug {link_with} /dll /noentry /nodefaultlib /opt:noref "
-                 "/export:start_factory /out:factory.dll /force:unresolved "
-                 "unit_000.o unit_001.o entry.o runtime.o")),
-            )  # fmt: skip
+                f"pdb-{name}-{kind}",
+                "factory.pdb",
+                (
+                    (
+                        f"clang++ --target={target} -g -gcodeview {compile_with} {FREE} "
+                        "-fno-threadsafe-statics -c unit_*.cc entry.cc"
+                    ),
+                    f"clang++ --target={target} -O1 -fno-builtin {FREE} -c runtime.cc",
+                    (
+                        f"lld-link /debug {link_with} /dll /noentry /nodefaultlib /opt:noref "
+                        "/export:start_factory /out:factory.dll /force:unresolved "
+                        "unit_000.o unit_001.o entry.o runtime.o"
+                    ),
+                ),
+            )
 
 
 def make_files(

@@ -38,9 +38,19 @@ EXAMPLES = 6  # of each class of difference
 PARTS = re.compile(r"(\.(cold|part|isra|constprop|lto_priv)(\.\d+)?)+$")
 OPERATORS = re.compile(r"operator\s*(<=>|<<=|>>=|<<|>>|<=|>=|->\*|->|<|>|\(\))")
 WORDS = {
-    "<=>": "order", "<<=": "shl=", ">>=": "shr=", "<<": "shl", ">>": "shr", "<=": "le", ">=": "ge",
-    "->*": "arrow*", "->": "arrow", "<": "lt", ">": "gt", "()": "call",
-}  # fmt: skip
+    "<=>": "order",
+    "<<=": "shl=",
+    ">>=": "shr=",
+    "<<": "shl",
+    ">>": "shr",
+    "<=": "le",
+    ">=": "ge",
+    "->*": "arrow*",
+    "->": "arrow",
+    "<": "lt",
+    ">": "gt",
+    "()": "call",
+}
 MANGLED = ("_Z", "?", "_R")
 STEP = 97  # of so many addresses only one is looked up where there are very many
 MANY = 200_000
@@ -93,8 +103,14 @@ class Symbols:
         elif word == "INLINE":
             depth, line, file, origin, *ranges = rest.split()
             for start, size in zip(ranges[::2], ranges[1::2], strict=True):
-                row = (int(start, 16), int(size, 16), int(depth), int(line),
-                       self.files.get(file, ""), self.origins.get(origin, ""))  # fmt: skip
+                row = (
+                    int(start, 16),
+                    int(size, 16),
+                    int(depth),
+                    int(line),
+                    self.files.get(file, ""),
+                    self.origins.get(origin, ""),
+                )
                 self.functions[-1].inlines.append(row)
         elif word == "PUBLIC":
             parts = rest.removeprefix("m ").split(" ", 2)

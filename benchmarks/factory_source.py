@@ -128,8 +128,11 @@ def worker_lines(chance: random.Random, place: int, unit: int, units: int) -> It
     yield f"  long sum = line.total + {place};"
     yield "  long load = shifts;"
     for _ in range(chance.randint(*STATEMENTS)):
-        values = {"a": chance.randrange(32), "b": chance.randint(3, 9999),
-                  "c": chance.randint(2, 9)}  # fmt: skip
+        values = {
+            "a": chance.randrange(32),
+            "b": chance.randint(3, 9999),
+            "c": chance.randint(2, 9),
+        }
         statement = chance.choice(STATEMENTS_OF_A_WORKER)
         yield "  " + statement.format(**values)
         if statement.startswith(OPENERS):

@@ -117,8 +117,14 @@ def measure_grading(plan: Plan) -> Iterator[Row]:
     )
     figure = measure([check], plan.rounds(3))[check.name]
     each = figure.fastest / plan.many
-    yield Row(name, "symbols check, a file", milliseconds(each), milliseconds(FILE_TARGET),
-              each / FILE_TARGET, 1.0)  # fmt: skip
+    yield Row(
+        name,
+        "symbols check, a file",
+        milliseconds(each),
+        milliseconds(FILE_TARGET),
+        each / FILE_TARGET,
+        1.0,
+    )
 
 
 def write_libraries(compiler: str, folder: Path, count: int) -> None:
@@ -170,17 +176,34 @@ def measure_scrubbing(plan: Plan) -> Iterator[Row]:
     write_full_memory_dump(plan.dump, dump, plan.large_size, wide=True)
     fill_with_files(dump, plan.large_size)
     url = "http://127.0.0.1:9/u/" + "0123456789abcdef" * 4 + "/minidump"
-    send = Program("send-dump --scrub environment", [
-        CRASHTOOL, "send-dump", "-q", "-n", "--scrub", "environment", "--url", url, str(dump),
-    ])  # fmt: skip
+    send = Program(
+        "send-dump --scrub environment",
+        [
+            CRASHTOOL,
+            "send-dump",
+            "-q",
+            "-n",
+            "--scrub",
+            "environment",
+            "--url",
+            url,
+            str(dump),
+        ],
+    )
     look = Program("inspect --secrets", [CRASHTOOL, "inspect", "--brief", "--secrets", str(dump)])
     figures = measure([send, look], plan.rounds(3))
     name = f"a dump of {plan.large_size >> 20:,} MiB"
     limit = SCRUB_TARGET * plan.large_size / (1 << 30)
     for program in (send, look):
         figure = figures[program.name]
-        yield Row(name, figure.name, milliseconds(figure.fastest), milliseconds(limit),
-                  figure.fastest / limit, 1.0)  # fmt: skip
+        yield Row(
+            name,
+            figure.name,
+            milliseconds(figure.fastest),
+            milliseconds(limit),
+            figure.fastest / limit,
+            1.0,
+        )
         yield _limit_peak(name, figure)
     dump.unlink()
 

@@ -57,9 +57,14 @@ def count_instructions(program: Program) -> int:
     )
     command = [COUNTER, "--tool=cachegrind", "--cache-sim=no", "--cachegrind-out-file=/dev/null"]
     run = subprocess.run(
-        [*command, *program.arguments], env=FIXED, stdin=subprocess.DEVNULL, capture_output=True,
-        text=True, errors="replace", check=False,
-    )  # fmt: skip
+        [*command, *program.arguments],
+        env=FIXED,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        check=False,
+    )
     total = TOTAL.search(run.stderr)
     if run.returncode or total is None:
         raise ProgramFailed(f"{program.name} ended with status {run.returncode}")

@@ -121,11 +121,15 @@ def open_tested(path: Path) -> Iterator[Tested]:
         symbols = open_symbols(data, sections, architecture)
         base = sections.base
         yield Tested(
-            path, object_file.kind, architecture,
-            DwarfLookup(sections, symbols, SplitUnits(str(path), [], []).find), symbols, base,
+            path,
+            object_file.kind,
+            architecture,
+            DwarfLookup(sections, symbols, SplitUnits(str(path), [], []).find),
+            symbols,
+            base,
             [range(span.start - base, span.stop - base) for span in sections.code],
             sections.supplement is not None,
-        )  # fmt: skip
+        )
 
 
 def draw(code: list[range], count: int, seed: int) -> list[int]:
@@ -173,11 +177,21 @@ def ask_llvm(tested: Tested, addresses: list[int]) -> list[Answer | None]:
         options.append(f"--default-arch={tested.architecture}")
     base = 0 if options[:1] == ["--relative-address"] else tested.base
     done = subprocess.run(
-        ["llvm-symbolizer", f"--obj={path}", "--output-style=JSON", "--functions=linkage",
-         "--no-demangle", "--inlines", *options],
+        [
+            "llvm-symbolizer",
+            f"--obj={path}",
+            "--output-style=JSON",
+            "--functions=linkage",
+            "--no-demangle",
+            "--inlines",
+            *options,
+        ],
         input="".join(f"{base + address:#x}\n" for address in addresses),
-        capture_output=True, text=True, errors="replace", check=False,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        errors="replace",
+        check=False,
+    )
     answers: list[Answer | None] = []
     for line in done.stdout.splitlines():
         rows = json.loads(line).get("Symbol")
@@ -218,33 +232,41 @@ def find_class(mine: Answer, theirs: Answer, known: set[str], traits: frozenset[
         "decoration": WINDOWS in traits
         and is_same
         and [row[0] for row in plain] == [row[0] for row in other],
-        "relative folder": len(mine) == len(theirs) and all(
+        "relative folder": len(mine) == len(theirs)
+        and all(
             (a[0], a[2]) == (b[0], b[2]) and (a[1] == b[1] or a[1].endswith("/" + b[1]))
             for a, b in zip(mine, theirs, strict=True)
         ),
-        "parents without code": 0 < len(mine) < len(theirs) and is_within(names, others)
+        "parents without code": 0 < len(mine) < len(theirs)
+        and is_within(names, others)
         and mine[0][2] == theirs[0][2],
         "label of assembly": is_same and bool(others) and others[-1].startswith("."),
-        "line without an entry": len(mine) == 1 and mine[0][2] > 0 and not mine[0][0]
+        "line without an entry": len(mine) == 1
+        and mine[0][2] > 0
+        and not mine[0][0]
         and (not theirs or (len(theirs) == 1 and not theirs[0][2])),
-        "their line missing": len(mine) == len(theirs) == 1 and names == others
-        and mine[0][2] > 0 and not theirs[0][2],
+        "their line missing": len(mine) == len(theirs) == 1
+        and names == others
+        and mine[0][2] > 0
+        and not theirs[0][2],
         "nothing there": not theirs,
         "scopes": is_same and all(a == b or a.endswith(f"::{b}") for a, b in pairs),
         "suffix": is_same and names == bare,
-        "folder twice": len(mine) == len(theirs) and [(r[0], *map(str, r[1:])) for r in mine]
-        == [(r[0], *map(str, r[1:])) for r in folders],
+        "folder twice": len(mine) == len(theirs)
+        and [(r[0], *map(str, r[1:])) for r in mine] == [(r[0], *map(str, r[1:])) for r in folders],
         "lost calls": 0 < len(theirs) < len(mine)
         and (mine[-len(theirs) :] == theirs or is_within(others, names)),
-        "alias": is_same and names[:-1] == others[:-1] and names[-1:] != others[-1:]
+        "alias": is_same
+        and names[:-1] == others[:-1]
+        and names[-1:] != others[-1:]
         and {names[-1], others[-1]} <= known,
-        "spelling": is_same and [find_stem(name).lstrip("_") for name in names]
+        "spelling": is_same
+        and [find_stem(name).lstrip("_") for name in names]
         == [find_stem(name).lstrip("_") for name in others],
         "folded": FOLDED in traits,
-        "underscore": is_same and all(
-            a == b or a == "_" + b or a.lstrip("_") == b.lstrip("_") for a, b in pairs
-        ),
-    }  # fmt: skip
+        "underscore": is_same
+        and all(a == b or a == "_" + b or a.lstrip("_") == b.lstrip("_") for a, b in pairs),
+    }
     return next((name for name, holds in rules.items() if holds), "")
 
 
@@ -377,11 +399,17 @@ def _compare(tested: Tested, count: int, seed: int) -> Outcome:
         fold = frozenset([FOLDED] if starts.get(start, 0) > 1 or len(known) > 1 else [])
         tally.add(address, [] if mine == [NOTHING] else mine, theirs, known, traits | fold)
     return Outcome(
-        str(tested.path), tested.kind, tested.architecture, len(addresses),
-        sum(len(rows) > 1 for rows in found), dict(tally.equal), dict(tally.heard),
-        {oracle: dict(counts) for oracle, counts in tally.classes.items()}, dict(tally.both),
+        str(tested.path),
+        tested.kind,
+        tested.architecture,
+        len(addresses),
+        sum(len(rows) > 1 for rows in found),
+        dict(tally.equal),
+        dict(tally.heard),
+        {oracle: dict(counts) for oracle, counts in tally.classes.items()},
+        dict(tally.both),
         tally.examples,
-    )  # fmt: skip
+    )
 
 
 def find_traits(tested: Tested) -> frozenset[str]:

@@ -180,9 +180,21 @@ def needed_libraries(programs: Iterable[Path]) -> list[Path]:
 def dump_crash(program: Sequence[str], target: Path) -> None:
     """Run a program under the real handler and keep the minidump of its crash."""
     database = target.with_suffix(".database")
-    subprocess.run([CRASHTOOL, "run", "--quiet", "--report", os.devnull, "--database",
-                    str(database), "--", *program],
-                   capture_output=True, check=False)  # fmt: skip
+    subprocess.run(
+        [
+            CRASHTOOL,
+            "run",
+            "--quiet",
+            "--report",
+            os.devnull,
+            "--database",
+            str(database),
+            "--",
+            *program,
+        ],
+        capture_output=True,
+        check=False,
+    )
     dump = next(database.rglob("*.dmp"), None)
     if dump is None:
         raise Missing(f"no minidump of {' '.join(program)}")

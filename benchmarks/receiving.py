@@ -64,8 +64,11 @@ def ask(connection: socket.socket, request: bytes) -> float:
     head, _, body = data.partition(b"\r\n\r\n")
     if b" 200 " not in head.split(b"\r\n")[0]:
         raise ValueError(head)
-    length = next(int(line[15:]) for line in head.split(b"\r\n")
-                  if line.lower().startswith(b"content-length:"))  # fmt: skip
+    length = next(
+        int(line[15:])
+        for line in head.split(b"\r\n")
+        if line.lower().startswith(b"content-length:")
+    )
     while len(body) < length:
         body += receive(connection)
     return time.perf_counter() - began
@@ -216,8 +219,11 @@ def main() -> int:
         return 0
     with tempfile.TemporaryDirectory(dir=chosen.folder, ignore_cleanup_errors=True) as name:
         figures = measure(Path(name), chosen.seconds, chosen.reports)
-    print(json.dumps(figures) if chosen.json else
-          "\n".join(f"{key:32} {value:10.3f}" for key, value in figures.items()))  # fmt: skip
+    print(
+        json.dumps(figures)
+        if chosen.json
+        else "\n".join(f"{key:32} {value:10.3f}" for key, value in figures.items())
+    )
     return int(figures["serve, requests a second"] < RATE)
 
 

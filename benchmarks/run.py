@@ -50,10 +50,19 @@ def parse_arguments(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(BENCHMARKS))
     parser.add_argument("--quick", action="store_true", help="fewer rounds, smaller inputs")
     parser.add_argument("--dump", type=Path, help="a real small dump instead of a made one")
-    parser.add_argument("--peers", type=Path, default=DEFAULT_FOLDER, metavar="DIR",
-                        help="where the other tools are (default: benchmarks/.cache)")  # fmt: skip
-    parser.add_argument("--scratch", type=Path, metavar="DIR",
-                        help="put temporary files there (up to 3 GB, mostly sparse)")  # fmt: skip
+    parser.add_argument(
+        "--peers",
+        type=Path,
+        default=DEFAULT_FOLDER,
+        metavar="DIR",
+        help="where the other tools are (default: benchmarks/.cache)",
+    )
+    parser.add_argument(
+        "--scratch",
+        type=Path,
+        metavar="DIR",
+        help="put temporary files there (up to 3 GB, mostly sparse)",
+    )
     parser.add_argument("--json", action="store_true", help="one JSON document")
     chosen = parser.parse_args(arguments)
     if unknown := set(chosen.names) - set(BENCHMARKS):

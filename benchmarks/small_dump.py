@@ -84,9 +84,12 @@ class Layout:
         """The whole file."""
         place = self.add(b"".join(entry.pack() for entry in self.directory))
         header = MinidumpHeader(
-            signature=SIGNATURE, version=VERSION, stream_count=len(self.directory),
-            directory_rva=place, timestamp=1_700_000_000,
-        )  # fmt: skip
+            signature=SIGNATURE,
+            version=VERSION,
+            stream_count=len(self.directory),
+            directory_rva=place,
+            timestamp=1_700_000_000,
+        )
         self.data[: MinidumpHeader.SIZE] = header.pack()
         return bytes(self.data)
 
@@ -107,11 +110,15 @@ def build_small_dump() -> bytes:
     layout.stream(
         EXCEPTION,
         ExceptionStream(
-            thread_id=threads[0].id, code=ACCESS_VIOLATION, address=MODULE_BASE + 0x1234,
-            parameter_count=2, parameters=parameters.ljust(120, b"\0"),
-            context_size=threads[0].context_size, context_rva=threads[0].context_rva,
+            thread_id=threads[0].id,
+            code=ACCESS_VIOLATION,
+            address=MODULE_BASE + 0x1234,
+            parameter_count=2,
+            parameters=parameters.ljust(120, b"\0"),
+            context_size=threads[0].context_size,
+            context_rva=threads[0].context_rva,
         ).pack(),
-    )  # fmt: skip
+    )
     layout.stream(MODULE_LIST, pack_list(add_modules(layout, chance)))
     add_crashpad_info(layout)
     layout.stream(MEMORY_LIST, pack_list(memory))
@@ -123,15 +130,27 @@ def add_system(layout: Layout) -> None:
     layout.stream(
         SYSTEM_INFO,
         SystemInfoRecord(
-            architecture=9, level=6, revision=0x9E0A, cpu_count=8, product_type=1, major=10,
-            build=19045, platform=2, csd_rva=layout.wide_string("19045.3803"),
+            architecture=9,
+            level=6,
+            revision=0x9E0A,
+            cpu_count=8,
+            product_type=1,
+            major=10,
+            build=19045,
+            platform=2,
+            csd_rva=layout.wide_string("19045.3803"),
         ).pack(),
-    )  # fmt: skip
+    )
     layout.stream(
         MISC_INFO,
-        MiscInfo1(size=MiscInfo1.SIZE, flags=3, process_id=4711,
-                  process_create_time=1_699_999_000, process_user_time=12).pack(),
-    )  # fmt: skip
+        MiscInfo1(
+            size=MiscInfo1.SIZE,
+            flags=3,
+            process_id=4711,
+            process_create_time=1_699_999_000,
+            process_user_time=12,
+        ).pack(),
+    )
 
 
 def add_threads(
@@ -160,11 +179,16 @@ def add_threads(
         ).pack()
         threads.append(
             ThreadRecord(
-                id=1000 + index, priority=8, teb=0x7FFD_0000 + index * 0x2000, stack_start=start,
-                stack_size=STACK_SIZE, stack_rva=stack, context_size=len(context),
+                id=1000 + index,
+                priority=8,
+                teb=0x7FFD_0000 + index * 0x2000,
+                stack_start=start,
+                stack_size=STACK_SIZE,
+                stack_rva=stack,
+                context_size=len(context),
                 context_rva=layout.add(context),
             )
-        )  # fmt: skip
+        )
         memory.append(MemoryDescriptor(start=start, size=STACK_SIZE, rva=stack))
     return threads, memory
 
@@ -179,13 +203,18 @@ def add_modules(layout: Layout, chance: random.Random) -> list[ModuleRecord]:
         codeview += f"D:\\build\\{stem}.pdb\0".encode()
         modules.append(
             ModuleRecord(
-                base=MODULE_BASE + index * MODULE_SIZE, size=MODULE_SIZE,
-                timestamp=0x65000000 + index, version_signature=0xFEEF04BD,
-                version_struct=0x10000, file_version_high=0x180003, file_version_low=0x10000,
+                base=MODULE_BASE + index * MODULE_SIZE,
+                size=MODULE_SIZE,
+                timestamp=0x65000000 + index,
+                version_signature=0xFEEF04BD,
+                version_struct=0x10000,
+                file_version_high=0x180003,
+                file_version_low=0x10000,
                 name_rva=layout.wide_string(f"{folder}{stem}.{'dll' if index else 'exe'}"),
-                codeview_size=len(codeview), codeview_rva=layout.add(codeview),
+                codeview_size=len(codeview),
+                codeview_rva=layout.add(codeview),
             )
-        )  # fmt: skip
+        )
     return modules
 
 

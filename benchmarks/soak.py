@@ -60,9 +60,21 @@ class Soak:
     def start_sender(self) -> subprocess.Popen[bytes]:
         """One call of send-dump for the whole folder."""
         command = [
-            CRASHTOOL, "send-dump", "--quiet", "--jobs", str(JOBS), "--url", self.url, "--timeout",
-            "10", "--retry-for", "300", "--journal", str(self.journal), str(self.dumps),
-        ]  # fmt: skip
+            CRASHTOOL,
+            "send-dump",
+            "--quiet",
+            "--jobs",
+            str(JOBS),
+            "--url",
+            self.url,
+            "--timeout",
+            "10",
+            "--retry-for",
+            "300",
+            "--journal",
+            str(self.journal),
+            str(self.dumps),
+        ]
         quiet = subprocess.DEVNULL
         return subprocess.Popen(command, env=ENVIRONMENT, stdout=quiet, stderr=quiet)
 

@@ -86,8 +86,11 @@ def convert_module(dump_syms: str, store: Path, *parts: Path) -> None:
     """One .sym file from a module's files: the library and its separate debug file, say."""
     scratch = store.with_name(store.name + "-made")
     shutil.rmtree(scratch, ignore_errors=True)
-    subprocess.run([dump_syms, "--inlines", "--store", str(scratch), *map(str, parts)],
-                   capture_output=True, check=False)  # fmt: skip
+    subprocess.run(
+        [dump_syms, "--inlines", "--store", str(scratch), *map(str, parts)],
+        capture_output=True,
+        check=False,
+    )
     for made in scratch.rglob("*.sym"):
         target = store / made.relative_to(scratch)
         if not target.exists():

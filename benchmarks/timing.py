@@ -69,8 +69,12 @@ def run_once(program: Program) -> tuple[float, int]:
         program.prepare()
     launched = subprocess.run(
         [sys.executable, "-I", "-S", LAUNCHER, *program.arguments],
-        env=ENVIRONMENT, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        env=ENVIRONMENT,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     if launched.returncode:
         raise ProgramFailed(f"{program.name} did not start: {launched.stderr.strip()[-200:]}")
     seconds, peak, status = launched.stdout.split()

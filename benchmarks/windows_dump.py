@@ -42,17 +42,27 @@ def build_windows_dump(program: bytes, debug_file: bytes, name: str, depth: int)
     )
     context = X8664Context(flags=FULL_CONTEXT, rsp=STACK_BASE, rip=chain[0]).pack()
     thread = ThreadRecord(
-        id=1000, priority=8, stack_start=STACK_BASE, stack_size=len(stack),
-        stack_rva=layout.add(stack), context_size=len(context), context_rva=layout.add(context),
-    )  # fmt: skip
+        id=1000,
+        priority=8,
+        stack_start=STACK_BASE,
+        stack_size=len(stack),
+        stack_rva=layout.add(stack),
+        context_size=len(context),
+        context_rva=layout.add(context),
+    )
     layout.stream(THREAD_LIST, pack_list([thread]))
     layout.stream(
         EXCEPTION,
         ExceptionStream(
-            thread_id=thread.id, code=ACCESS_VIOLATION, address=chain[0], parameter_count=2,
-            parameters=bytes(120), context_size=thread.context_size, context_rva=thread.context_rva,
+            thread_id=thread.id,
+            code=ACCESS_VIOLATION,
+            address=chain[0],
+            parameter_count=2,
+            parameters=bytes(120),
+            context_size=thread.context_size,
+            context_rva=thread.context_rva,
         ).pack(),
-    )  # fmt: skip
+    )
     layout.stream(MODULE_LIST, pack_list([module_record(layout, program, debug_file, name)]))
     add_crashpad_info(layout)
     memory = MemoryDescriptor(start=STACK_BASE, size=len(stack), rva=thread.stack_rva)
@@ -85,10 +95,13 @@ def module_record(layout: Layout, program: bytes, debug_file: bytes, name: str) 
     codeview = CodeViewRsds(signature=b"RSDS", guid=_guid(identity.uuid), age=identity.age).pack()
     codeview += f"D:\\build\\{Path(name).stem}.pdb\0".encode()
     return ModuleRecord(
-        base=BASE, size=int(digits[8:], 16), timestamp=int(digits[:8], 16),
+        base=BASE,
+        size=int(digits[8:], 16),
+        timestamp=int(digits[:8], 16),
         name_rva=layout.wide_string(f"C:\\Program Files\\{name}"),
-        codeview_size=len(codeview), codeview_rva=layout.add(codeview),
-    )  # fmt: skip
+        codeview_size=len(codeview),
+        codeview_rva=layout.add(codeview),
+    )
 
 
 def _guid(text_order: bytes) -> bytes:

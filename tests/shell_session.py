@@ -39,9 +39,14 @@ def run_commands(commands: list[str], folder: Path, logs: Path, **variables: str
         log = shlex.quote(str(logs / str(number)))
         script.append(f"{{\n{command}\n}} >{log}.out 2>{log}.err\necho $? >{log}.status")
     subprocess.run(
-        ["bash", "-c", "\n".join(script)], cwd=folder, timeout=SECONDS, check=False,
-        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
+        ["bash", "-c", "\n".join(script)],
+        cwd=folder,
+        timeout=SECONDS,
+        check=False,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
     return [_read(logs / str(number), command) for number, command in enumerate(commands)]
 
 

@@ -81,9 +81,14 @@ def test_no_assertion_is_a_conditional_expression_as_a_whole():
 
 @pytest.mark.parametrize(
     ("line", "silent"),
-    [("f()", True), ("with suppress(ValueError): f()", True), ("assert f()", False),
-     ("with pytest.raises(ValueError): f()", False), ("assert_sound(f())", False)],
-)  # fmt: skip
+    [
+        ("f()", True),
+        ("with suppress(ValueError): f()", True),
+        ("assert f()", False),
+        ("with pytest.raises(ValueError): f()", False),
+        ("assert_sound(f())", False),
+    ],
+)
 def test_silence_is_noticed(line, silent):
     assert bool(list_silent(f"def test_it():\n    {line}\n")) is silent
     assert list_empty_helpers("def assert_it():\n    f()\n") == ["assert_it"]

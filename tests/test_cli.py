@@ -40,8 +40,9 @@ def test_the_root_help_is_laid_out_as_click_does(columns):
     )
     plain.list_commands = lambda _: list(COMMANDS)
     plain = click.version_option("1")(plain)
-    context = click.Context(plain, info_name="crashtool", terminal_width=columns,
-                            help_option_names=["-h", "--help"])  # fmt: skip
+    context = click.Context(
+        plain, info_name="crashtool", terminal_width=columns, help_option_names=["-h", "--help"]
+    )
 
     shown = render_root_help(SUMMARY, ROOT_OPTIONS, COMMANDS, columns)
     by_click = plain.get_help(context)
@@ -78,8 +79,12 @@ def test_commands_complete_from_the_table():
     context = click.Context(root, info_name="crashtool")
 
     assert [item.value for item in root.shell_complete(context, "s")] == [
-        "send-dump", "symbols", "scaffold", "serve", "smoke",
-    ]  # fmt: skip
+        "send-dump",
+        "symbols",
+        "scaffold",
+        "serve",
+        "smoke",
+    ]
 
 
 @pytest.fixture
@@ -131,8 +136,10 @@ def test_the_package_runs_as_a_module():
 def test_a_reader_that_goes_away_is_no_error():
     run = subprocess.run(
         ["/bin/sh", "-c", f"'{sys.executable}' -m crashtool --help | head -c 1"],
-        capture_output=True, text=True, check=True,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=True,
+    )
 
     assert run.stderr == ""
     assert signal.SIGPIPE

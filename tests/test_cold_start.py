@@ -52,10 +52,14 @@ def test_what_crashtool_says_of_itself_imports_no_parser_and_no_command(argument
 
     assert "crashtool" in run.stdout
     assert run.stderr.split() == [
-        "crashtool.cli", "crashtool.commands", "crashtool.commands.command_table",
-        "crashtool.commands.standard_streams", "crashtool.errors", "crashtool.render",
+        "crashtool.cli",
+        "crashtool.commands",
+        "crashtool.commands.command_table",
+        "crashtool.commands.standard_streams",
+        "crashtool.errors",
+        "crashtool.render",
         "crashtool.render.root_help",
-    ]  # fmt: skip
+    ]
 
 
 FOR_ONE_KIND_OF_FILE = """
@@ -86,8 +90,10 @@ def test_a_dump_without_symbols_loads_nothing_that_reads_variables(tmp_path):
 
     run = subprocess.run(
         [sys.executable, "-c", script, "inspect", "--json", "--symbols", str(tmp_path), str(path)],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
     assert '"trust": "context"' in run.stdout
     assert early not in run.stderr
@@ -124,8 +130,10 @@ def test_a_dump_without_symbols_needs_no_pattern(tmp_path):
 
     run = subprocess.run(
         [sys.executable, "-c", PATTERNS, "inspect", "--json", "--no-local-symbols", str(path)],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
     assert '"trust": "context"' in run.stdout
     assert run.stderr == ""

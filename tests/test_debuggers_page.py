@@ -52,9 +52,12 @@ __attribute__((used, aligned(16384))) static int far_away(void) { return 1234567
 
 def commands_of(*notes, having=""):
     return [
-        command for block in BLOCKS if block.language == "console" and block.note in notes
-        for command in block.commands if having in command
-    ]  # fmt: skip
+        command
+        for block in BLOCKS
+        if block.language == "console" and block.note in notes
+        for command in block.commands
+        if having in command
+    ]
 
 
 def type_for(debugger):
@@ -66,8 +69,13 @@ def type_for(debugger):
 
 def output_line(start):
     """The rest of the one line that the page shows of an output and that begins so."""
-    lines = [line for block in BLOCKS if (block.language, block.note) == ("text", "output")
-             for line in block.text.splitlines() if line.startswith(start)]  # fmt: skip
+    lines = [
+        line
+        for block in BLOCKS
+        if (block.language, block.note) == ("text", "output")
+        for line in block.text.splitlines()
+        if line.startswith(start)
+    ]
     assert len(lines) == 1, lines
     return lines[0]
 
@@ -86,10 +94,12 @@ class Crash(NamedTuple):
         number = len(list(self.logs.iterdir()))
         logs = self.logs / f"run-{number}"
         clean = {
-            "HOME": str(self.logs / "home"), "DEBUGINFOD_URLS": "", "MAGIC_WORD": MAGIC_WORD,
+            "HOME": str(self.logs / "home"),
+            "DEBUGINFOD_URLS": "",
+            "MAGIC_WORD": MAGIC_WORD,
             "CRASHTOOL_NO_LOCAL_SYMBOLS": "0",
             "DEBUGINFOD_CACHE_PATH": str(self.logs / f"cache-{number}"),
-        }  # fmt: skip
+        }
         ran = run_commands([*map(self.real, lines)], self.folder, logs, **{**clean, **variables})
         for row in ran:
             assert "Traceback" not in row.stderr or "lldb" in row.command, row
@@ -147,9 +157,15 @@ def opens(start):
 def test_each_block_says_what_it_needs():
     notes = [(block.language, block.note) for block in BLOCKS]
     assert set(notes) == {
-        ("console", "receiver"), ("console", ""), ("console", "token"), ("console", "team"),
-        ("text", "output"), ("json", "cppdbg"), ("json", "lldb"), ("json", "cppvsdbg"),
-    }  # fmt: skip
+        ("console", "receiver"),
+        ("console", ""),
+        ("console", "token"),
+        ("console", "team"),
+        ("text", "output"),
+        ("json", "cppdbg"),
+        ("json", "lldb"),
+        ("json", "cppvsdbg"),
+    }
     assert len(commands_of("")) == 4  # each is run below
     for block in BLOCKS:
         lines = block.text.splitlines()
@@ -237,8 +253,11 @@ def test_with_code_needs_no_files_to_disassemble_and_to_read_texts(crash):
         size = (crash.folder / "crash.core").stat().st_size
         loaded = int(find_loaded(crash), 16)
         base = loaded - offsets["loaded"]
-        asked = (f"x/s {base + offsets['kind']}", f"x/4i {base + offsets['far_away']}",
-                 f"x/wx {loaded}")  # fmt: skip
+        asked = (
+            f"x/s {base + offsets['kind']}",
+            f"x/4i {base + offsets['far_away']}",
+            f"x/wx {loaded}",
+        )
         (crash.folder / "build").rename(crash.folder / "elsewhere")
         said.append((size, crash.must_run(typed_into("gdb -core crash.core", *asked))))
         (crash.folder / "elsewhere").rename(crash.folder / "build")
@@ -270,10 +289,13 @@ def test_the_commands_of_launch_configurations_open_the_core_file(crash):
     assert launch["MIMode"] == "gdb"
     said = crash.must_run(
         typed_into(
-            "gdb --interpreter=mi", f"-file-exec-and-symbols {launch['program']}",
-            f"-target-select core {launch['coreDumpPath']}", "-stack-list-frames", "-gdb-exit",
+            "gdb --interpreter=mi",
+            f"-file-exec-and-symbols {launch['program']}",
+            f"-target-select core {launch['coreDumpPath']}",
+            "-stack-list-frames",
+            "-gdb-exit",
         ),
-    )  # fmt: skip
+    )
     assert re.search(r'stack=\[frame={level="0",[^}]*func="bind_mesh",[^}]*line="7"', said)
     created = launches["lldb"]["targetCreateCommands"]
     said = crash.must_run(typed_into(lldb_line("lldb "), *created, "bt"))
@@ -372,8 +394,11 @@ def test_lldb_has_symbols_from_the_address(crash):
     with served(crash) as receiver:
         upload(crash, receiver)
         setting = next(words for words in type_for("lldb 18 or later") if BASE in words)
-        typed = (setting.replace(BASE, base_of(receiver)),
-                 "target create alone/game --core crash.core", "bt")  # fmt: skip
+        typed = (
+            setting.replace(BASE, base_of(receiver)),
+            "target create alone/game --core crash.core",
+            "bt",
+        )
         said = crash.must_run(typed_into(lldb_line("lldb "), *typed))
     assert re.search(r"frame #0: .*bind_mesh.* at game\.c:7", said)
 

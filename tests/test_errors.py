@@ -25,7 +25,7 @@ def on_windows(error, winerror):
         (on_windows(PermissionError(13, "Locked", "x"), 33), "another program has it open"),
         (on_windows(PermissionError(errno.EACCES, "Access is denied", "x"), 5), "Access is denied"),
     ],
-)  # fmt: skip
+)
 def test_a_reason_is_the_systems_own_words(error, reason):
     assert reason_of(error) == reason
 

@@ -33,9 +33,11 @@ BLOCKS = read_blocks(GUIDE)
 
 def commands_for(*notes):
     return [
-        command for block in BLOCKS if block.language == "console" and block.note in notes
+        command
+        for block in BLOCKS
+        if block.language == "console" and block.note in notes
         for command in block.commands
-    ]  # fmt: skip
+    ]
 
 
 # ---- the page itself

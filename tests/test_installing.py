@@ -93,6 +93,8 @@ def test_the_advice_of_this_environment_keeps_this_crashtool():
         pytest.skip("needs pip")
     done = subprocess.run(
         [sys.executable, "-m", "pip", "install", "--no-index", "--dry-run", "crashtool"],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr

@@ -23,9 +23,7 @@ def texts_of(node):
         case ast.JoinedStr(values=values):
             yield "".join("".join(texts_of(value)) or "x" for value in values)
         case ast.BinOp(op=ast.Add()):
-            yield "".join(
-                "".join(texts_of(side)) or "x" for side in (node.left, node.right)
-            )  # fmt: skip
+            yield "".join("".join(texts_of(side)) or "x" for side in (node.left, node.right))
         case _:
             for child in ast.iter_child_nodes(node):
                 yield from texts_of(child)
@@ -48,10 +46,15 @@ def test_no_pattern_is_possessive_or_atomic_over_a_group():
 @pytest.mark.parametrize(
     "source",
     [
-        r'r"(?:ab?c)++"', r'r"(?>ab)"', r'rb"(?:a)" rb"{%d,}+" % 3', r'"(?:a|b)" + "*+"',
-        r'f"(?:{a}){{2,}}+"', r'r"\\(?:a)?+"', r'r"\\\\(?>a)"',
+        r'r"(?:ab?c)++"',
+        r'r"(?>ab)"',
+        r'rb"(?:a)" rb"{%d,}+" % 3',
+        r'"(?:a|b)" + "*+"',
+        r'f"(?:{a}){{2,}}+"',
+        r'r"\\(?:a)?+"',
+        r'r"\\\\(?>a)"',
     ],
-)  # fmt: skip
+)
 def test_such_a_pattern_would_be_found(source):
     assert faults_in(source)
 

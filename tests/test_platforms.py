@@ -45,9 +45,11 @@ def run_elsewhere(platform, script, *arguments):
     )
     return subprocess.run(
         [sys.executable, "-c", head + textwrap.dedent(script), *arguments],
-        capture_output=True, text=True, check=False,
+        capture_output=True,
+        text=True,
+        check=False,
         env={name: value for name, value in os.environ.items() if name != "COVERAGE_PROCESS_START"},
-    )  # fmt: skip
+    )
 
 
 @pytest.mark.parametrize("platform", ["win32", "darwin"])

@@ -112,13 +112,16 @@ def test_the_first_screen_of_the_inbox_has_groups_filters_and_times(
         start_receiver(tmp_path / "inbox", read_dump=pages, style=STYLE) as receiver,
     ):
         with GAME.open("rb") as program:
-            requests.post(receiver.submission_url("symbols") + "?upload_file=game",
-                          data=program, timeout=30)  # fmt: skip
+            requests.post(
+                receiver.submission_url("symbols") + "?upload_file=game", data=program, timeout=30
+            )
         for product, version in (("Editor", "0.9"), ("Game", "1.4.1"), ("Game", "1.4.2")):
             requests.post(
-                receiver.submission_url(), data={"prod": product, "ver": version},
-                files={"upload_file_minidump": ("crash.dmp", dump.read_bytes())}, timeout=30,
-            ).raise_for_status()  # fmt: skip
+                receiver.submission_url(),
+                data={"prod": product, "ver": version},
+                files={"upload_file_minidump": ("crash.dmp", dump.read_bytes())},
+                timeout=30,
+            ).raise_for_status()
         wait_until(lambda: all(report.headline for report in receiver.inbox.reports()))
         page = show(browser, request, "inbox", receiver.url)
         words = page.locator("main").inner_text()

@@ -29,9 +29,12 @@ def test_so_it_is_in_the_background_of_a_script_and_with_signals_blocked():
     line = [sys.executable, "-c", code, "-m", "pytest", "-q", "-p", "no:cacheprovider", inner]
     done = subprocess.run(
         ["sh", "-c", "trap '' INT HUP; exec \"$@\"", "sh", *line],
-        capture_output=True, text=True, check=False, timeout=120,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
         env={name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")},
-    )  # fmt: skip
+    )
     assert done.returncode == 0, done.stdout
 
 

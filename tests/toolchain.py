@@ -44,8 +44,10 @@ def _find_fault(compiler: str, flags: tuple[str, ...]) -> str:
         source.write_text('#include <stdio.h>\nint main(void) { return puts(""); }\n')
         done = subprocess.run(
             [compiler, *flags, "-o", source.with_suffix(""), source],
-            capture_output=True, text=True, check=False,
-        )  # fmt: skip
+            capture_output=True,
+            text=True,
+            check=False,
+        )
     return done.stderr.strip().rpartition("\n")[2] if done.returncode else ""
 
 
@@ -53,6 +55,4 @@ def run_tool(*line: object, **options: object) -> str:
     """Run a tool, of which the first word is the name, to its good end; what it printed."""
     words = [str(word) for word in line]
     need(words[0])
-    return subprocess.run(
-        words, stdout=subprocess.PIPE, text=True, check=True, **options
-    ).stdout  # fmt: skip
+    return subprocess.run(words, stdout=subprocess.PIPE, text=True, check=True, **options).stdout

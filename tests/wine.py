@@ -22,23 +22,33 @@ class Wine:
     def __init__(self, program: str, home: Path) -> None:
         self.program = program
         self.environment = {
-            "PATH": os.environ["PATH"], "HOME": str(home), "WINEPREFIX": str(home / "prefix"),
-            "WINEDEBUG": "-all", "WINEDLLOVERRIDES": "mscoree,mshtml,explorer.exe=",
-        }  # fmt: skip
+            "PATH": os.environ["PATH"],
+            "HOME": str(home),
+            "WINEPREFIX": str(home / "prefix"),
+            "WINEDEBUG": "-all",
+            "WINEDLLOVERRIDES": "mscoree,mshtml,explorer.exe=",
+        }
 
     @cache  # noqa: B019 (there is one of them, for a whole session)
     def make_prefix(self) -> None:
         subprocess.run(
-            [self.program, "wineboot.exe", "--init"], env=self.environment, timeout=TIMEOUT,
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True,
-        )  # fmt: skip
+            [self.program, "wineboot.exe", "--init"],
+            env=self.environment,
+            timeout=TIMEOUT,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            check=True,
+        )
 
     def start(self, folder, *arguments, **variables):
         self.make_prefix()
         return subprocess.Popen(
-            [self.program, *map(str, arguments)], cwd=folder, env=self.environment | variables,
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
+            [self.program, *map(str, arguments)],
+            cwd=folder,
+            env=self.environment | variables,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
 
     def run(self, folder, *arguments, **variables):
         process = self.start(folder, *arguments, **variables)
@@ -54,9 +64,12 @@ class Wine:
         if not HANDLER.is_file():
             pytest.skip("needs the handler for Windows: make winhandler")
         process = self.start(
-            database.parent, HANDLER, f"--pipe-name=\\\\.\\pipe\\{pipe}",
-            f"--database={windows_path(database)}", *options,
-        )  # fmt: skip
+            database.parent,
+            HANDLER,
+            f"--pipe-name=\\\\.\\pipe\\{pipe}",
+            f"--database={windows_path(database)}",
+            *options,
+        )
         try:
             yield
         finally:

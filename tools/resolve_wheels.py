@@ -69,12 +69,19 @@ def list_targets(extras: tuple[str, ...]) -> list[Target]:
     """Each system with each Python, and the extras that are offered there."""
     return [
         Target(
-            system, platform, python,
-            tuple(name for name in extras if name not in NOT_ON.get(system, ())
-                  and ("musl" not in platform or name not in NOT_ON_MUSL)),
+            system,
+            platform,
+            python,
+            tuple(
+                name
+                for name in extras
+                if name not in NOT_ON.get(system, ())
+                and ("musl" not in platform or name not in NOT_ON_MUSL)
+            ),
         )
-        for system, platform in SYSTEMS.items() for python in supported_versions()
-    ]  # fmt: skip
+        for system, platform in SYSTEMS.items()
+        for python in supported_versions()
+    ]
 
 
 def read_extras() -> tuple[str, ...]:
@@ -102,11 +109,22 @@ def is_unreachable(fault: str) -> bool:
 def _try(target: Target, extras: tuple[str, ...]) -> str:
     """What uv says against it; nothing when all is to be had."""
     line = [
-        sys.executable, "-m", "uv", "pip", "compile", "--quiet", "--no-header",
-        "--only-binary", ":all:",
-        "--python-platform", target.platform, "--python-version", target.python,
-        *(word for name in extras for word in ("--extra", name)), str(ROOT / "pyproject.toml"),
-    ]  # fmt: skip
+        sys.executable,
+        "-m",
+        "uv",
+        "pip",
+        "compile",
+        "--quiet",
+        "--no-header",
+        "--only-binary",
+        ":all:",
+        "--python-platform",
+        target.platform,
+        "--python-version",
+        target.python,
+        *(word for name in extras for word in ("--extra", name)),
+        str(ROOT / "pyproject.toml"),
+    ]
     done = subprocess.run(
         line,
         capture_output=True,

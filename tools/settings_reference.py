@@ -40,10 +40,14 @@ IN_VARIABLES = {
     "flag": "`1`, `true`, `yes` or `on`; anything else is no.",
 }
 IN_FILES = {
-    "text": "a text", "path": "a text: a path", "paths": "a list of paths",
-    "texts": "a list of texts", "pairs": "a table", "flag": "`true` or `false`",
+    "text": "a text",
+    "path": "a text: a path",
+    "paths": "a list of paths",
+    "texts": "a list of texts",
+    "pairs": "a table",
+    "flag": "`true` or `false`",
     "number": "a number",
-}  # fmt: skip
+}
 
 
 def render_settings_reference() -> str:

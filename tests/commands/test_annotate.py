@@ -160,8 +160,12 @@ def test_an_env_file_is_read_as_a_shell_would(crashtool, tmp_path):
     document = json.loads(crashtool("annotate", "--from", ".env", "--json").stdout)
 
     assert document["annotations"] == {
-        "A": "1", "B": "two # words", "C": 'say "hi"\n', "D": "x", "E": "",
-    }  # fmt: skip
+        "A": "1",
+        "B": "two # words",
+        "C": 'say "hi"\n',
+        "D": "x",
+        "E": "",
+    }
 
 
 @pytest.mark.parametrize(
@@ -326,9 +330,17 @@ def test_handler_options_alone_are_enough_and_stand_in_json(crashtool):
 
 def test_a_handler_option_may_bear_its_dashes_and_a_value(crashtool):
     result = crashtool(
-        "annotate", "a=b", "--handler", "sentry", "--handler-option", "--log-file=/var/log/h.log",
-        "--handler-option", "log-file=/var/log/h.log", "--as", "shell",
-    )  # fmt: skip
+        "annotate",
+        "a=b",
+        "--handler",
+        "sentry",
+        "--handler-option",
+        "--log-file=/var/log/h.log",
+        "--handler-option",
+        "log-file=/var/log/h.log",
+        "--as",
+        "shell",
+    )
     assert result.stdout == "--log-file=/var/log/h.log --annotation=a=b\n"
     assert "--log-file: the handler's messages go to this file" in result.stderr
 

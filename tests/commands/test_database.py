@@ -106,8 +106,14 @@ def pack_zip(folder: Path, target: Path) -> None:
 @pytest.mark.parametrize("pack", [pack_tar, pack_zip])
 def test_a_macos_database_is_read_in_an_archive(crashtool, tmp_path, pack):
     made = MacDatabase(tmp_path / "db")
-    made.add(1, "completed", creation_time=str(NOW), upload_count="1",
-             last_upload_attempt_time=str(NOW), uploaded="0")  # fmt: skip
+    made.add(
+        1,
+        "completed",
+        creation_time=str(NOW),
+        upload_count="1",
+        last_upload_attempt_time=str(NOW),
+        uploaded="0",
+    )
     made.add(2, "pending", creation_time=str(NOW))
     pack(made.root, tmp_path / "crashes.packed")
 
@@ -258,10 +264,16 @@ def test_settings_are_changed_in_place_and_the_rest_stays(crashtool, tmp_path):
 
     document = listed(
         crashtool(
-            "database", "settings", tmp_path / "db", "--uploads", "disabled",
-            "--last-upload-attempt", "never", "--json",
+            "database",
+            "settings",
+            tmp_path / "db",
+            "--uploads",
+            "disabled",
+            "--last-upload-attempt",
+            "never",
+            "--json",
         )
-    )  # fmt: skip
+    )
 
     changed = read_settings(path.read_bytes())
     assert (changed.options, changed.last_upload_attempt, changed.client_id) == (6, None, CLIENT)

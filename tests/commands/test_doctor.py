@@ -122,7 +122,10 @@ def test_checks_that_cannot_run_for_one_reason_are_one_row(crashtool, tmp_path):
     assert rows[0].startswith("SKIP  link.crt, link.iterator, link.machine and ")
     assert rows[0].count("build") == 1
     document = json.loads(crashtool("doctor", "build", "--json").stdout)
-    apart = [row["check"] for row in document["findings"]
-             if "leaves no link lines" in (row["cause"] or "")]  # fmt: skip
+    apart = [
+        row["check"]
+        for row in document["findings"]
+        if "leaves no link lines" in (row["cause"] or "")
+    ]
     assert len(apart) > 5
     assert len(set(apart)) == len(apart)

@@ -108,9 +108,15 @@ def test_several_pages_are_apart(crashtool, inputs):
 
 def test_memory_is_shown_at_addresses_and_registers(crashtool, inputs):
     result = crashtool(
-        "inspect", "--memory", "rsp:16", "--memory", "0x9ff000", "--memory", "1:1",
+        "inspect",
+        "--memory",
+        "rsp:16",
+        "--memory",
+        "0x9ff000",
+        "--memory",
+        "1:1",
         inputs / "game.dmp",
-    )  # fmt: skip
+    )
     assert "MEMORY at 0x9ff000  16 bytes" in result.stdout
     assert "MEMORY at 0x9ff000  64 bytes" in result.stdout  # all that the dump has from there
     assert "MEMORY at 0x1  not in the dump" in result.stdout

@@ -23,8 +23,9 @@ def dumps_of(corpus):
 def test_every_dump_of_the_corpus_opens(crashtool, corpus):
     statuses = {}
     for category, path in dumps_of(corpus):
-        result = crashtool("inspect", "--threads", "--registers", "--modules", "--streams",
-                           "--handles", path)  # fmt: skip
+        result = crashtool(
+            "inspect", "--threads", "--registers", "--modules", "--streams", "--handles", path
+        )
         assert result.exit_code in (0, 3), (path, result.exception)
         assert result.stdout or result.stderr, path
         statuses.setdefault(category, []).append((result.exit_code, path.name))

@@ -124,8 +124,10 @@ def test_a_pipe_at_a_recorded_path_is_never_opened(tmp_path, dump, build):
 
     run = subprocess.run(
         [sys.executable, "-m", "crashtool", "inspect", str(dump)],
-        capture_output=True, timeout=20, check=False,
-    )  # fmt: skip
+        capture_output=True,
+        timeout=20,
+        check=False,
+    )
 
     assert run.returncode == 0
 
@@ -322,8 +324,10 @@ def test_a_dump_from_elsewhere_costs_no_reader_of_debug_files(tmp_path):
 
     run = subprocess.run(
         [sys.executable, "-c", script, "inspect", "--json", str(dump)],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
     assert "local_session" in run.stderr
     assert "services.symbols.session" not in run.stderr

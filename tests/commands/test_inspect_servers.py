@@ -39,10 +39,15 @@ def test_a_folder_that_has_the_file_spares_the_server(crashtool, dump, server, t
 
     frame = top_frame(
         crashtool(
-            "inspect", dump, "--json", "--symbols", tmp_path / "symbols",
-            "--symbol-server", f"symstore:{server.url}",
+            "inspect",
+            dump,
+            "--json",
+            "--symbols",
+            tmp_path / "symbols",
+            "--symbol-server",
+            f"symstore:{server.url}",
         )
-    )  # fmt: skip
+    )
 
     assert frame["function"] == "crash_here"
     assert server.asked == []

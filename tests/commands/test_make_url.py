@@ -24,16 +24,24 @@ def test_a_url_is_built_from_universe_and_token(crashtool):
     ("options", "url"),
     [
         (["--universe", "acme", "--form", "self-hosted"], SELF_HOSTED),
-        (["--host", "crash.acme.net"],
-         f"https://crash.acme.net:6098/post?format=minidump&token={TOKEN}"),
-        (["--host", "crash.acme.net", "--http"],
-         f"http://crash.acme.net:6097/post?format=minidump&token={TOKEN}"),
-        (["--host", "crash.acme.net", "--port", "8443", "--format", "json"],
-         f"https://crash.acme.net:8443/post?format=json&token={TOKEN}"),
-        (["--host", "::1", "--port", "80", "--http", "--universe", "u", "--form", "hosted"],
-         f"http://[::1]:80/u/{TOKEN}/minidump"),
+        (
+            ["--host", "crash.acme.net"],
+            f"https://crash.acme.net:6098/post?format=minidump&token={TOKEN}",
+        ),
+        (
+            ["--host", "crash.acme.net", "--http"],
+            f"http://crash.acme.net:6097/post?format=minidump&token={TOKEN}",
+        ),
+        (
+            ["--host", "crash.acme.net", "--port", "8443", "--format", "json"],
+            f"https://crash.acme.net:8443/post?format=json&token={TOKEN}",
+        ),
+        (
+            ["--host", "::1", "--port", "80", "--http", "--universe", "u", "--form", "hosted"],
+            f"http://[::1]:80/u/{TOKEN}/minidump",
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_url_is_built_in_the_form_asked_for(crashtool, options, url):
     result = crashtool("make-url", "--token", TOKEN, *options)
 

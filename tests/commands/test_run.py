@@ -249,9 +249,17 @@ def test_the_handler_sends_the_report(handler, request, run, crash, tmp_path):
     (tmp_path / "game.log").write_text("the log")
     with start_receiver(tmp_path / "inbox") as receiver:
         done = run(
-            "--handler", path, "--url", receiver.submission_url(), "--annotation", "prod=Game",
-            "--attachment", "game.log", crash, "null",
-        )  # fmt: skip
+            "--handler",
+            path,
+            "--url",
+            receiver.submission_url(),
+            "--annotation",
+            "prod=Game",
+            "--attachment",
+            "game.log",
+            crash,
+            "null",
+        )
         (report,) = receiver.inbox.reports()
         (log,) = [file for file in report.files if file.name == "game.log"]
 
@@ -525,8 +533,9 @@ def test_what_crashtool_wrote_is_sent_once_with_its_attachments(
 def test_what_crashtool_wrote_and_could_not_send_waits(report_own, crash, tmp_path, monkeypatch):
     monkeypatch.setattr("crashtool.services.handler.reports.own_delivery._RETRY_SECONDS", 0)
 
-    result = report_own("--url", "http://127.0.0.1:9/post?format=minidump&token=" + "a" * 64,
-                        crash, "null")  # fmt: skip
+    result = report_own(
+        "--url", "http://127.0.0.1:9/post?format=minidump&token=" + "a" * 64, crash, "null"
+    )
 
     assert "not sent: " in result.stderr
     assert "refused" in result.stderr
@@ -567,8 +576,9 @@ def test_the_handlers_own_reason_for_a_failed_upload_is_told(report, crash, tmp_
 
 
 @pytest.mark.parametrize("place", ["file/database", "/proc/nothing/database"])
-def test_a_program_runs_where_its_database_cannot_be_made(place, report, crash, tmp_path,
-                                                          monkeypatch):  # fmt: skip
+def test_a_program_runs_where_its_database_cannot_be_made(
+    place, report, crash, tmp_path, monkeypatch
+):
     (tmp_path / "file").write_text("")
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
     (tmp_path / "temporary").mkdir()
@@ -604,8 +614,11 @@ def test_a_home_that_cannot_be_written_costs_no_run(tmp_path, crash, sentry_hand
 
     done = subprocess.run(
         [*CRASHTOOL, "run", crash, "null"],
-        env=environment, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
     assert done.returncode == -signal.SIGSEGV
     assert f"reports of this run go to {tmp_path}/crashtool-run-" in done.stderr
@@ -621,17 +634,37 @@ def test_a_full_disk_costs_no_run(writer, tmp_path, crash, sentry_handler):  # n
     del sentry_handler
     (tmp_path / "full").mkdir()
     (tmp_path / "tmp").mkdir()
-    inside = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", FULL_DISK, "sh",
-              tmp_path / "full"]  # fmt: skip
+    inside = [
+        "unshare",
+        "--user",
+        "--map-root-user",
+        "--mount",
+        "sh",
+        "-c",
+        FULL_DISK,
+        "sh",
+        tmp_path / "full",
+    ]
     if subprocess.run([*inside, "true"], capture_output=True, check=False).returncode:
         pytest.skip("needs unshare and mounts of one's own")
 
     done = subprocess.run(
-        [*inside, *CRASHTOOL, "run", "--writer", writer, "--database", tmp_path / "full/database",
-         crash, "null"],
+        [
+            *inside,
+            *CRASHTOOL,
+            "run",
+            "--writer",
+            writer,
+            "--database",
+            tmp_path / "full/database",
+            crash,
+            "null",
+        ],
         env=os.environ | {"TMPDIR": str(tmp_path / "tmp")},
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
     assert "No space left on device" in done.stderr
     assert done.stderr.count("warning: ") == 1, done.stderr

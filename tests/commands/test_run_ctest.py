@@ -87,9 +87,13 @@ def test_an_emulator_runs_each_test_under_a_run_of_its_own(project):
 
     done = subprocess.run(
         ["ctest", "--test-dir", "build", "-R", "cart|price"],
-        cwd=project, capture_output=True, text=True, check=False, timeout=120,
+        cwd=project,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
         env=os.environ | {"PYTHONPATH": os.pathsep.join([*sys.path[:1], str(ROOT)])},
-    )  # fmt: skip
+    )
 
     if not database.exists():
         pytest.skip("this CMake asks for an emulator only when it compiles for another system")

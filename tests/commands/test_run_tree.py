@@ -107,8 +107,10 @@ def test_json_lines_are_a_line_for_each_and_one_for_the_run(report, trees, tmp_p
 
     rows = [json.loads(line) for line in (tmp_path / "r.jsonl").read_text().splitlines()]
     assert [sorted(row) for row in rows] == [
-        ["crash", "schema_version"], ["crash", "schema_version"], ["run", "schema_version"],
-    ]  # fmt: skip
+        ["crash", "schema_version"],
+        ["crash", "schema_version"],
+        ["run", "schema_version"],
+    ]
     assert rows[1]["crash"]["parent_ended"] == "exit status 3"
 
 

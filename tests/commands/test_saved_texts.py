@@ -86,7 +86,10 @@ def test_what_is_no_text_is_said_with_its_line(crashtool, tmp_path):
     (tmp_path / "a.env").write_bytes("prod=a\nver=Größe\n".encode("cp1252"))
 
     result = crashtool("annotate", "--from", "a.env")
-    assert (result.exit_code, result.stderr.splitlines()) == (3, [
-        "crashtool: error: cannot read a.env, line 2: not UTF-8 (byte 0xf6)",
-        "  save the file as UTF-8",
-    ])  # fmt: skip
+    assert (result.exit_code, result.stderr.splitlines()) == (
+        3,
+        [
+            "crashtool: error: cannot read a.env, line 2: not UTF-8 (byte 0xf6)",
+            "  save the file as UTF-8",
+        ],
+    )

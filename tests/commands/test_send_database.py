@@ -194,8 +194,11 @@ def test_a_copied_windows_database_is_sent_once_and_marked(send, receiver, truth
     (report,) = open_database(root).reports
     (receipt,) = json.loads(first.stdout)["receipts"]
     assert (report.state, report.uploaded, report.upload_attempts, report.id) == (
-        "completed", True, 2, receipt["rxid"],
-    )  # fmt: skip
+        "completed",
+        True,
+        2,
+        receipt["rxid"],
+    )
 
 
 @pytest.mark.parametrize("layout", ["macos", "windows"])

@@ -76,8 +76,11 @@ def test_settings_of_the_project_are_used(crashtool, dump, receiver, tmp_path):
     (report,) = receiver.inbox.reports()
     assert result.exit_code == 0, result.stderr
     assert report.fields == {
-        "channel": "beta", "guid": str(CLIENT_ID), "prod": "Game", "ver": "10",
-    }  # fmt: skip
+        "channel": "beta",
+        "guid": str(CLIENT_ID),
+        "prod": "Game",
+        "ver": "10",
+    }
     assert "log.txt" in [file.name for file in report.files]
 
 
@@ -139,8 +142,17 @@ def test_a_dry_run_needs_no_token(crashtool, dump, options):
 def test_a_dry_run_shows_all_of_the_request_in_json(crashtool, dump, tmp_path):
     (tmp_path / "log.txt").write_text("line")
 
-    result = crashtool("send-dump", "--json", "-n", "--attachment", "log.txt", "--no-gzip", dump,
-                       "--annotation", "long=" + "x" * 500)  # fmt: skip
+    result = crashtool(
+        "send-dump",
+        "--json",
+        "-n",
+        "--attachment",
+        "log.txt",
+        "--no-gzip",
+        dump,
+        "--annotation",
+        "long=" + "x" * 500,
+    )
 
     (receipt,) = json.loads(result.stdout)["receipts"]
     request = receipt["request"]
@@ -148,8 +160,13 @@ def test_a_dry_run_shows_all_of_the_request_in_json(crashtool, dump, tmp_path):
     assert request["method"] == "POST"
     assert request["headers"]["Content-Length"].isdigit()
     assert [part["name"] for part in request["parts"]] == [
-        "guid", "long", "prod", "ver", "log.txt", "upload_file_minidump",
-    ]  # fmt: skip
+        "guid",
+        "long",
+        "prod",
+        "ver",
+        "log.txt",
+        "upload_file_minidump",
+    ]
     assert request["parts"][1]["value"] == "x" * 500
     assert request["parts"][4]["size"] == 4
 

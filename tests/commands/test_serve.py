@@ -44,9 +44,12 @@ class Served:
 
 def post(url, number=0, content=b"MDMP", **arguments):
     return requests.post(
-        url, data={"n": str(number), "prod": "Game", "ver": "1.0"},
-        files={"upload_file_minidump": ("x.dmp", content)}, timeout=20, **arguments,
-    )  # fmt: skip
+        url,
+        data={"n": str(number), "prod": "Game", "ver": "1.0"},
+        files={"upload_file_minidump": ("x.dmp", content)},
+        timeout=20,
+        **arguments,
+    )
 
 
 @posix

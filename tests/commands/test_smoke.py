@@ -20,17 +20,34 @@ def test_all_is_proved_with_either_handler(mode, any_handler, crashtool, tmp_pat
     (tmp_path / "game.log").write_bytes(bytes(range(256)) * 1000)
 
     result = crashtool(
-        "smoke", "--handler", any_handler.path, "--mode", mode, "--annotation", "prod=My Game",
-        "--annotation", "ver=1.0", "--annotation", 'odd "key"%=a=b\r\nc',
-        "--annotation", "empty=", "--attachment", "game.log",
-    )  # fmt: skip
+        "smoke",
+        "--handler",
+        any_handler.path,
+        "--mode",
+        mode,
+        "--annotation",
+        "prod=My Game",
+        "--annotation",
+        "ver=1.0",
+        "--annotation",
+        'odd "key"%=a=b\r\nc',
+        "--annotation",
+        "empty=",
+        "--attachment",
+        "game.log",
+    )
 
     assert result.exit_code == 0, result.stdout
     assert "FAIL" not in result.stdout
     for words in (
-        "annotation prod", "'My Game' received", r"'a=b\r\nc' received", "256,000 bytes received",
-        "product=My Game", "version=1.0", "PASS: ",
-    ):  # fmt: skip
+        "annotation prod",
+        "'My Game' received",
+        r"'a=b\r\nc' received",
+        "256,000 bytes received",
+        "product=My Game",
+        "version=1.0",
+        "PASS: ",
+    ):
         assert words in result.stdout, words
 
 
@@ -101,9 +118,14 @@ def test_two_attachments_of_one_name_are_told_apart(any_handler, crashtool, tmp_
         (tmp_path / folder / "game.log").write_text(folder)
 
     result = crashtool(
-        "smoke", "--handler", any_handler.path, "--attachment", "one/game.log",
-        "--attachment", "two/game.log",
-    )  # fmt: skip
+        "smoke",
+        "--handler",
+        any_handler.path,
+        "--attachment",
+        "one/game.log",
+        "--attachment",
+        "two/game.log",
+    )
 
     if any_handler.kind == "sentry":
         assert result.exit_code == 0
@@ -115,9 +137,16 @@ def test_two_attachments_of_one_name_are_told_apart(any_handler, crashtool, tmp_
 
 def test_annotations_that_cannot_arrive_are_told(sentry_handler, crashtool):  # noqa: F811
     result = crashtool(
-        "smoke", "--annotation", "guid=mine", "--annotation", "upload_file_minidump=x",
-        "--annotation", "twice=1", "--annotation", "twice=2",
-    )  # fmt: skip
+        "smoke",
+        "--annotation",
+        "guid=mine",
+        "--annotation",
+        "upload_file_minidump=x",
+        "--annotation",
+        "twice=1",
+        "--annotation",
+        "twice=2",
+    )
 
     assert result.exit_code == 4
     for words in ("the database's client id", "the minidump's own name", "the last one wins"):
@@ -128,9 +157,16 @@ def test_a_distant_servers_answer_is_checked(any_handler, crashtool, tmp_path): 
     (tmp_path / "game.log").write_text("log")
     with start_receiver(tmp_path / "inbox") as receiver:
         result = crashtool(
-            "smoke", "--handler", any_handler.path, "--url", receiver.submission_url(),
-            "--annotation", "prod=Game", "--attachment", "game.log",
-        )  # fmt: skip
+            "smoke",
+            "--handler",
+            any_handler.path,
+            "--url",
+            receiver.submission_url(),
+            "--annotation",
+            "prod=Game",
+            "--attachment",
+            "game.log",
+        )
         (report,) = receiver.inbox.reports()
 
     assert result.exit_code == 0, result.stdout
@@ -158,9 +194,12 @@ def test_an_unreachable_server_fails_the_upload(sentry_handler, crashtool):  # n
 
 
 @pytest.mark.parametrize(
-    ("url", "rule"), [("ftp://x/", "scheme-unknown"), ("https://submit.backtrace.io/acme/TOKEN/minidump",
-                                                       "placeholder")],
-)  # fmt: skip
+    ("url", "rule"),
+    [
+        ("ftp://x/", "scheme-unknown"),
+        ("https://submit.backtrace.io/acme/TOKEN/minidump", "placeholder"),
+    ],
+)
 def test_a_url_that_no_handler_can_use_is_refused_before_anything_crashes(
     crashtool, monkeypatch, url, rule
 ):

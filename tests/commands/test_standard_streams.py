@@ -86,10 +86,14 @@ def run(arguments, redirection, folder):
     with tempfile.TemporaryDirectory() as aside:
         status = Path(aside, "status")
         done = subprocess.run(
-            ["/bin/sh", "-c", script, sys.executable, *arguments], cwd=folder,
-            env=os.environ | {"STATUS": str(status)}, stdin=subprocess.DEVNULL,
-            capture_output=True, text=True, check=False,
-        )  # fmt: skip
+            ["/bin/sh", "-c", script, sys.executable, *arguments],
+            cwd=folder,
+            env=os.environ | {"STATUS": str(status)},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         return int(status.read_text(encoding="ascii")), done.stdout, done.stderr
 
 
@@ -276,9 +280,12 @@ def test_no_file_name_that_is_no_utf8_ends_a_command(options, folder):
     )
     summary = folder / "summary.md"
     done = subprocess.run(
-        [sys.executable, "-m", "crashtool", "inspect", *options, name], cwd=folder,
-        env=os.environ | {"GITHUB_STEP_SUMMARY": str(summary)}, capture_output=True, check=False,
-    )  # fmt: skip
+        [sys.executable, "-m", "crashtool", "inspect", *options, name],
+        cwd=folder,
+        env=os.environ | {"GITHUB_STEP_SUMMARY": str(summary)},
+        capture_output=True,
+        check=False,
+    )
 
     assert (done.returncode, done.stderr) == (0, b"")
     if options == ("--json",):

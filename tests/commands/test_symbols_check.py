@@ -64,8 +64,11 @@ def test_nothing_and_nothing_found_are_told(crashtool, tmp_path):
 
 def test_damage_that_only_a_reader_meets_is_unreadable(crashtool, tmp_path):
     unit = b"\x20\0\0\0\x04\0" + bytes(30)
-    sections = [(".text", 1, 6, b"\x90" * 40), (".debug_info", 1, 0, unit),
-                (".symtab", 2, 0, b"s" * 48)]  # fmt: skip
+    sections = [
+        (".text", 1, 6, b"\x90" * 40),
+        (".debug_info", 1, 0, unit),
+        (".symtab", 2, 0, b"s" * 48),
+    ]
     (tmp_path / "app").write_bytes(build_elf(sections))
     result = crashtool("symbols", "check", "app")
     assert result.exit_code == 3

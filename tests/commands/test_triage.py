@@ -37,9 +37,15 @@ def triage(crashtool, folder):
 
     def call(*arguments, path="crashes", jobs=1):
         return crashtool(
-            "triage", path, "--symbols", "game.sym", "--no-local-symbols", "--jobs", jobs,
+            "triage",
+            path,
+            "--symbols",
+            "game.sym",
+            "--no-local-symbols",
+            "--jobs",
+            jobs,
             *arguments,
-        )  # fmt: skip
+        )
 
     return call
 
@@ -82,9 +88,17 @@ def test_answers_and_rows_are_the_same_for_any_order_and_number_of_jobs(
     expected = triage("--json", "--rows", "rows").stdout, (folder / "rows").read_bytes()
     names = sorted((path.name for path in (folder / "crashes").iterdir()), reverse=True)
     result = crashtool(
-        "triage", *(f"crashes/{name}" for name in names), "--symbols", "game.sym",
-        "--no-local-symbols", "--jobs", jobs, "--json", "--rows", "others",
-    )  # fmt: skip
+        "triage",
+        *(f"crashes/{name}" for name in names),
+        "--symbols",
+        "game.sym",
+        "--no-local-symbols",
+        "--jobs",
+        jobs,
+        "--json",
+        "--rows",
+        "others",
+    )
     assert (result.stdout, (folder / "others").read_bytes()) == expected
 
 
@@ -115,9 +129,16 @@ def test_members_of_an_archive_and_paths_from_stdin_are_read(triage, crashtool, 
             archive.write(path, path.name)
     assert groups(triage("--json", path="all.zip")) == {DRAW: 5, LOAD: 3}
     result = crashtool(
-        "triage", "-", "--symbols", "game.sym", "--no-local-symbols", "--json", "--jobs", 1,
+        "triage",
+        "-",
+        "--symbols",
+        "game.sym",
+        "--no-local-symbols",
+        "--json",
+        "--jobs",
+        1,
         input="crashes/draw-1.dmp\ncrashes/load-11.dmp\n",
-    )  # fmt: skip
+    )
     assert groups(result) == {DRAW: 1, LOAD: 1}
 
 
@@ -160,9 +181,15 @@ def test_rules_change_groups_and_tell_what_they_did_not_do(triage, folder):
 def test_explain_names_the_rule_of_each_call(crashtool, folder):
     (folder / "rules.toml").write_text('[triage]\nskip = ["game::draw"]\n', encoding="utf-8")
     result = crashtool(
-        "triage", "--explain", "crashes/draw-1.dmp", "--symbols", "game.sym", "--rules",
-        "rules.toml", "--no-local-symbols",
-    )  # fmt: skip
+        "triage",
+        "--explain",
+        "crashes/draw-1.dmp",
+        "--symbols",
+        "game.sym",
+        "--rules",
+        "rules.toml",
+        "--no-local-symbols",
+    )
     assert LOAD in result.stdout
     assert "skip game::draw, line 2" in result.stdout
 
@@ -383,8 +410,9 @@ def test_a_file_of_rules_is_named_and_a_flag_beats_it(triage, folder, project):
     (folder / "other.toml").write_text('[triage]\nskip = ["game::load"]\n', encoding="utf-8")
     assert groups(triage("--json")) == {LOAD: 8}
     assert groups(triage("--json", "--rules", "other.toml")) == {
-        "game::draw | game::load [memory]": 5, "game::main [memory]": 3,
-    }  # fmt: skip
+        "game::draw | game::load [memory]": 5,
+        "game::main [memory]": 3,
+    }
 
 
 def test_a_baseline_of_the_project_that_is_of_no_use_is_warned_of(triage, folder, project):

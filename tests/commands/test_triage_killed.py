@@ -35,9 +35,17 @@ def inputs(tmp_path_factory):
 def start(inputs, folder, *, maker="", die_at=0, more=(), **environment):
     """A call of triage in `folder`, with two workers, which ends itself at a counted call."""
     return start_triage(
-        "tests.commands.dying_workers", inputs, folder,
-        "--jobs", 2, "--html", "groups.html", *more, before=(maker, die_at), **environment,
-    )  # fmt: skip
+        "tests.commands.dying_workers",
+        inputs,
+        folder,
+        "--jobs",
+        2,
+        "--html",
+        "groups.html",
+        *more,
+        before=(maker, die_at),
+        **environment,
+    )
 
 
 finish = partial(finish_triage, outputs=(*OUTPUTS, "groups.html"))
@@ -110,9 +118,13 @@ def test_a_dump_that_kills_whoever_reads_it_is_named_and_costs_itself_alone(inpu
     assert process.returncode == 8, stderr
     answer = json.loads(stdout)
     assert answer["totals"] == {
-        "inputs": DUMPS + 1, "grouped": DUMPS, "nameless": 0, "duplicates": 0, "left_out": 0,
+        "inputs": DUMPS + 1,
+        "grouped": DUMPS,
+        "nameless": 0,
+        "duplicates": 0,
+        "left_out": 0,
         "unreadable": 1,
-    }  # fmt: skip
+    }
     (bad,) = answer["unreadable"]
     assert os.path.basename(bad["path"]) == KILLER  # noqa: PTH119
     assert bad["reason"] == "the process that reads it is ended by it"

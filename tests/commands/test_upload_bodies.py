@@ -89,7 +89,10 @@ def test_a_device_is_no_dump_and_a_stream_without_end_ends(crashtool):
     with Path("/dev/zero").open("rb") as endless:
         child = subprocess.run(
             [sys.executable, "-m", "crashtool", "inspect", "-"],
-            stdin=endless, capture_output=True, timeout=60, check=False,
-        )  # fmt: skip
+            stdin=endless,
+            capture_output=True,
+            timeout=60,
+            check=False,
+        )
     assert child.returncode == 3
     assert b"made of zero bytes" in child.stderr

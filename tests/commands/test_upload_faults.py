@@ -131,12 +131,20 @@ def test_identifiers_that_must_be_there_are_asked_for_by_what_ships(crashtool, b
 @pytest.mark.parametrize(
     ("kind", "fault", "status"),
     [
-        ("network", "close", 0), ("network", "503", 7), ("network", "429", 6),
-        ("server", "close", 7), ("server", "503", 0), ("server", "429", 0),
-        ("all", "close", 0), ("all", "503", 0), ("all", "401", 5), ("all", "413", 6),
-        ("all", "400", 6), ("all", "refuse", 6),
+        ("network", "close", 0),
+        ("network", "503", 7),
+        ("network", "429", 6),
+        ("server", "close", 7),
+        ("server", "503", 0),
+        ("server", "429", 0),
+        ("all", "close", 0),
+        ("all", "503", 0),
+        ("all", "401", 5),
+        ("all", "413", 6),
+        ("all", "400", 6),
+        ("all", "refuse", 6),
     ],
-)  # fmt: skip
+)
 def test_only_outages_of_the_kind_asked_for_are_forgiven(tmp_path, upload, kind, fault, status):
     with start_receiver(tmp_path / "inbox", faults=[fault]) as receiver:
         result = upload(receiver, f"--soft-fail={kind}", "--retry-for", "0", "--json")
@@ -236,9 +244,15 @@ def test_an_upload_that_was_killed_leaves_nothing_and_can_be_done_again(tmp_path
             stream.write(os.urandom(1 << 15).hex().encode() + b"\n")
     with start_receiver(tmp_path / "inbox") as receiver:
         command = [
-            sys.executable, "-m", "crashtool", "upload-symbols", str(build), "--quick",
-            "--url", receiver.submission_url("symbols"),
-        ]  # fmt: skip
+            sys.executable,
+            "-m",
+            "crashtool",
+            "upload-symbols",
+            str(build),
+            "--quick",
+            "--url",
+            receiver.submission_url("symbols"),
+        ]
         incoming = tmp_path / "inbox" / "incoming"
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
             wait_until(
@@ -258,13 +272,23 @@ def test_an_interrupt_does_not_wait_for_what_is_under_way(build):
         socket.create_server(("127.0.0.1", 0)) as listener,
         subprocess.Popen(
             [
-                sys.executable, "-m", "crashtool", "upload-symbols", str(build), "--single",
-                "--jobs", "2", "--timeout", "300", "--url",
+                sys.executable,
+                "-m",
+                "crashtool",
+                "upload-symbols",
+                str(build),
+                "--single",
+                "--jobs",
+                "2",
+                "--timeout",
+                "300",
+                "--url",
                 f"http://127.0.0.1:{listener.getsockname()[1]}/acme/{TOKEN}/symbols",
             ],
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
         ) as process,
-    ):  # fmt: skip
+    ):
         listener.settimeout(30)
         held = [listener.accept() for _ in range(2)]
         assert all(connection.recv(1) for connection, _ in held)

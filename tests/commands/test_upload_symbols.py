@@ -87,9 +87,18 @@ def test_an_archive_arrives_with_every_byte(crashtool, receive, build):
 def test_single_files_arrive_under_their_names(crashtool, receive, build):
     with receive() as receiver:
         result = crashtool(
-            "upload-symbols", "--single", "--url", url_of(receiver),
-            "--type", "pdb", "--type", "pe", "--type", "sym", build,
-        )  # fmt: skip
+            "upload-symbols",
+            "--single",
+            "--url",
+            url_of(receiver),
+            "--type",
+            "pdb",
+            "--type",
+            "pe",
+            "--type",
+            "sym",
+            build,
+        )
         reports = stored(receiver)
         contents = {row.query["upload_file"]: row.files[0].path.read_bytes() for row in reports}
 
@@ -106,9 +115,14 @@ def test_single_files_are_compressed_on_the_way_if_asked(crashtool, tmp_path):
     (tmp_path / "app1.sym").write_bytes(text)
     with start_receiver(tmp_path / "inbox", faults=["503:1@0"]) as receiver:
         result = crashtool(
-            "upload-symbols", "app1.sym", "--single", "--gzip", "--json",
-            "--url", receiver.submission_url("symbols"),
-        )  # fmt: skip
+            "upload-symbols",
+            "app1.sym",
+            "--single",
+            "--gzip",
+            "--json",
+            "--url",
+            receiver.submission_url("symbols"),
+        )
         (report,) = receiver.inbox.reports()
         assert report.files[0].path.read_bytes() == text
     assert result.exit_code == 0, result.stderr
@@ -129,9 +143,15 @@ def test_elf_and_dsym_do_not_go_alone(crashtool, build):
 def test_archives_are_split_and_each_has_its_receipt(crashtool, receive, build, tmp_path):
     with receive() as receiver:
         result = crashtool(
-            "upload-symbols", "--url", url_of(receiver), "--max-archive-size", "2K",
-            "--receipt", tmp_path / "receipt.json", build,
-        )  # fmt: skip
+            "upload-symbols",
+            "--url",
+            url_of(receiver),
+            "--max-archive-size",
+            "2K",
+            "--receipt",
+            tmp_path / "receipt.json",
+            build,
+        )
         reports = stored(receiver)
 
     assert result.exit_code == 0, result.stderr
@@ -451,10 +471,21 @@ def test_memory_does_not_grow_with_the_files(receive, tmp_path):
 
     with receive() as receiver:
         run = subprocess.run(
-            [sys.executable, "-c", MEASURE, "upload-symbols", "--allow-empty",
-             "--url", url_of(receiver), large],
-            capture_output=True, text=True, check=False, env=environment,
-        )  # fmt: skip
+            [
+                sys.executable,
+                "-c",
+                MEASURE,
+                "upload-symbols",
+                "--allow-empty",
+                "--url",
+                url_of(receiver),
+                large,
+            ],
+            capture_output=True,
+            text=True,
+            check=False,
+            env=environment,
+        )
         (report,) = stored(receiver)
         with zipfile.ZipFile(report.files[0].path) as archive:
             assert archive.getinfo("app").file_size == 300_000_000
@@ -481,14 +512,24 @@ class TestGate:
     ):
         folder = truth / "windows" / "bin" / "msvc-x64"
         result = crashtool(
-            "upload-symbols", folder / "crasher.exe", folder / "crasher.pdb",
-            "--require-for", folder, "--soft-fail", "--json",
-        )  # fmt: skip
+            "upload-symbols",
+            folder / "crasher.exe",
+            folder / "crasher.pdb",
+            "--require-for",
+            folder,
+            "--soft-fail",
+            "--json",
+        )
         assert result.exit_code == 2  # no destination: a mistake in the call comes first
         result = crashtool(
-            "upload-symbols", folder / "crasher.exe", folder / "crasher.pdb",
-            "--require-for", folder, "-o", "symbols.zip",
-        )  # fmt: skip
+            "upload-symbols",
+            folder / "crasher.exe",
+            folder / "crasher.pdb",
+            "--require-for",
+            folder,
+            "-o",
+            "symbols.zip",
+        )
         assert result.exit_code == 4
         assert "plugin.dll" in result.stderr
         assert "missing" in result.stdout

@@ -34,10 +34,18 @@ def folder(tmp_path):
 @contextmanager
 def watching(receiver, tmp_path, *arguments):
     command = [
-        sys.executable, "-m", "crashtool", "send-dump", "--watch", "--json",
-        "--url", receiver.submission_url(), "--journal", str(tmp_path / "sent.jsonl"),
+        sys.executable,
+        "-m",
+        "crashtool",
+        "send-dump",
+        "--watch",
+        "--json",
+        "--url",
+        receiver.submission_url(),
+        "--journal",
+        str(tmp_path / "sent.jsonl"),
         *map(str, arguments),
-    ]  # fmt: skip
+    ]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:

@@ -19,9 +19,12 @@ TRANSCRIPT = FOLDER / "whole-way.transcript"
 
 def replay(commands, folder, url):
     ran = run_commands(
-        commands, folder, folder.parent / "logs",
-        HOME=str(folder.parent / "home"), CRASHTOOL_URL=url,
-    )  # fmt: skip
+        commands,
+        folder,
+        folder.parent / "logs",
+        HOME=str(folder.parent / "home"),
+        CRASHTOOL_URL=url,
+    )
     for row in ran:
         errors = "".join(f"! {line}\n" for line in row.stderr.splitlines())
         status = f"[exit {row.status}]\n" if row.status else ""

@@ -72,9 +72,11 @@ def post_report(folder: Path):
             session.trust_env = False
             try:
                 reply = session.post(
-                    url, data={"prod": "Game"}, timeout=20,
+                    url,
+                    data={"prod": "Game"},
+                    timeout=20,
                     files={"upload_file_minidump": ("x.dmp", full_dump().pack())},
-                ).status_code  # fmt: skip
+                ).status_code
             except requests.RequestException as error:
                 reply = type(error).__name__
         (folder / "reply").write_text(str(reply))
@@ -153,11 +155,26 @@ def serve_symbols() -> SymbolServer:
     return SymbolServer({f"app/{SYM_ID}/app.sym": SYM})
 
 
-OWN = ("inputs", "pending", "completed", "null.dmp", "game", "libengine.so", "symbols.zip",
-       "settings.dat")  # fmt: skip
+OWN = (
+    "inputs",
+    "pending",
+    "completed",
+    "null.dmp",
+    "game",
+    "libengine.so",
+    "symbols.zip",
+    "settings.dat",
+)
 LOCAL = ("--no-local-symbols",)
-GATE = ("upload-symbols", "-n", "--require-for", "inputs/game", "--for-dump", "inputs/null.dmp",
-        "inputs")  # fmt: skip
+GATE = (
+    "upload-symbols",
+    "-n",
+    "--require-for",
+    "inputs/game",
+    "--for-dump",
+    "inputs/null.dmp",
+    "inputs",
+)
 CASES = [
     Case("inspect", ("inspect", *LOCAL, "--symbols", "inputs", "inputs/null.dmp"),
          prepare_game, OWN),

@@ -77,9 +77,10 @@ def inject(
     assert case.settle(warm, folder) == wanted, f"{case.name} differs from itself"
     imports = [each for each in healthy.seen if each.step.action == IMPORT and not case.stat]
     others = [
-        each for each in warm.seen
+        each
+        for each in warm.seen
         if each.step.action == STAT or not (case.stat or each.step.action == IMPORT)
-    ]  # fmt: skip
+    ]
     for fault in choose(list_faults(leave_out([*imports, *others]))):
         server = servers.cold if fault.step.action == IMPORT else servers.warm
         result = run_case(case, folder, server, fault)
@@ -104,8 +105,9 @@ def _assess(case: Case, fault: Fault, wanted: object, result: Outcome, folder: P
     said = result.stdout + result.stderr
     if fault.step.action == IMPORT and names_library(fault.step.place, result.stderr):
         return ""
-    is_told = any(reason in said.lower() for reason in
-                  (os.strerror(fault.number).lower(), *REASONS))  # fmt: skip
+    is_told = any(
+        reason in said.lower() for reason in (os.strerror(fault.number).lower(), *REASONS)
+    )
     is_own = any(own in fault.step.place for own in (*case.own, "asked for"))
     if is_own and any(own in said for own in case.own):
         return "" if is_told else "no reason is given"

@@ -30,15 +30,36 @@ from tests.faults.steps import (
 )
 
 EVENTS = {
-    "open": "open", "os.mkdir": "make a folder", "os.rename": "rename", "os.remove": "remove",
-    "os.rmdir": "remove", "os.listdir": "list", "os.scandir": "list", "subprocess.Popen": START,
-    "mmap.__new__": MAP, "os.utime": "touch", "os.chmod": "chmod", "os.truncate": "truncate",
-    "os.link": "link", "os.symlink": "link",
-}  # fmt: skip
+    "open": "open",
+    "os.mkdir": "make a folder",
+    "os.rename": "rename",
+    "os.remove": "remove",
+    "os.rmdir": "remove",
+    "os.listdir": "list",
+    "os.scandir": "list",
+    "subprocess.Popen": START,
+    "mmap.__new__": MAP,
+    "os.utime": "touch",
+    "os.chmod": "chmod",
+    "os.truncate": "truncate",
+    "os.link": "link",
+    "os.symlink": "link",
+}
 LIBRARIES = (
-    "demangle", "capstone", "zstandard", "py7zr", "minidump", "fsspec", "rich",
-    "requests", "starlette", "uvicorn", "multipart", "jinja2", "tomli",
-)  # fmt: skip
+    "demangle",
+    "capstone",
+    "zstandard",
+    "py7zr",
+    "minidump",
+    "fsspec",
+    "rich",
+    "requests",
+    "starlette",
+    "uvicorn",
+    "multipart",
+    "jinja2",
+    "tomli",
+)
 WRITING = os.O_WRONLY | os.O_RDWR
 HAPPENED = "happened"
 

@@ -7,10 +7,16 @@ from crashtool.formats.user_registers import UserRegsArm64, UserRegsStruct, User
 
 # elfcore.h, procfs.h, siginfo.h, link.h: 64-bit and 32-bit. PrStatus is without its registers.
 SIZES = {
-    structs.PrStatus: (112, 72), structs.PrPsInfo: (136, 124), structs.SigInfo: (128, 128),
-    structs.KeyValue: (16, 8), structs.Debug: (40, 20), structs.LoadedObject: (40, 20),
-    structs.FileCount: (16, 8), structs.FileRow: (24, 12), structs.FpsimdState: (528, 528),
-}  # fmt: skip
+    structs.PrStatus: (112, 72),
+    structs.PrPsInfo: (136, 124),
+    structs.SigInfo: (128, 128),
+    structs.KeyValue: (16, 8),
+    structs.Debug: (40, 20),
+    structs.LoadedObject: (40, 20),
+    structs.FileCount: (16, 8),
+    structs.FileRow: (24, 12),
+    structs.FpsimdState: (528, 528),
+}
 
 
 @pytest.mark.parametrize("record", SIZES)

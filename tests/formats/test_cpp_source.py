@@ -50,8 +50,12 @@ def test_arguments_are_split_at_their_own_commas():
 
     assert call.before == "x = c->"
     assert call.arguments == (
-        "f(1, 2)", "{3, 4}", '"a,b)"', "true", "[&](int a, int b) { return a; }",
-    )  # fmt: skip
+        "f(1, 2)",
+        "{3, 4}",
+        '"a,b)"',
+        "true",
+        "[&](int a, int b) { return a; }",
+    )
 
 
 def test_character_literals_and_digit_separators_are_told_apart():

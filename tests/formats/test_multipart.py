@@ -24,8 +24,9 @@ names = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=
 
 
 def file_of(data, name=b"file", size=None, **values):
-    return FormFile(name, b"f.bin", len(data) if size is None else size,
-                    lambda: io.BytesIO(data), **values)  # fmt: skip
+    return FormFile(
+        name, b"f.bin", len(data) if size is None else size, lambda: io.BytesIO(data), **values
+    )
 
 
 def join(body):
@@ -91,8 +92,9 @@ def test_another_parser_finds_the_same_parts(values, data):
     parts = list(message.iter_parts())
 
     assert [part.get_param("name", header="content-disposition") for part in parts] == [
-        *(f"k{number}" for number in range(len(values))), "file",
-    ]  # fmt: skip
+        *(f"k{number}" for number in range(len(values))),
+        "file",
+    ]
     assert [part.get_payload() for part in parts[:-1]] == values
     assert parts[-1].get_filename() == "f.bin"
 

@@ -26,10 +26,13 @@ def test_each_kind_of_data_is_read():
     )
     key = "HKEY_LOCAL_MACHINE\\SOFTWARE\\a b"
     assert rows == (
-        RegistryValue(key, "", "main"), RegistryValue(key, "n", 0xA00),
-        RegistryValue(key, "path", 'C:\\x "y"'), RegistryValue(key, "raw", b"%\0A\0"),
-        RegistryValue(key, "gone", None), RegistryValue("HKEY_CURRENT_USER\\Old", None, None),
-    )  # fmt: skip
+        RegistryValue(key, "", "main"),
+        RegistryValue(key, "n", 0xA00),
+        RegistryValue(key, "path", 'C:\\x "y"'),
+        RegistryValue(key, "raw", b"%\0A\0"),
+        RegistryValue(key, "gone", None),
+        RegistryValue("HKEY_CURRENT_USER\\Old", None, None),
+    )
 
 
 def test_the_last_word_counts_whatever_the_case():
@@ -38,8 +41,10 @@ def test_the_last_word_counts_whatever_the_case():
         '[a\\b]\n"n"=dword:4\n"M"=-\n'
     )
     assert index_registry(rows) == {
-        ("a\\b", "n"): 4, ("a\\b\\c", "deep"): 2, ("a\\bc", "near"): 3,
-    }  # fmt: skip
+        ("a\\b", "n"): 4,
+        ("a\\b\\c", "deep"): 2,
+        ("a\\bc", "near"): 3,
+    }
     deleted = (*rows, RegistryValue("A\\b", None, None))
     assert index_registry(deleted) == {("a\\bc", "near"): 3}
 

@@ -59,8 +59,11 @@ BROKEN = [
     ("user-password", HOSTED.replace("://", "://me@"), HOSTED),
     ("host-missing", "https://", None),
     ("host-missing", "https://:6098/", None),
-    ("non-ascii-host", SELF_HOSTED.replace("acme", "bücher"),
-     SELF_HOSTED.replace("acme", "xn--bcher-kva")),
+    (
+        "non-ascii-host",
+        SELF_HOSTED.replace("acme", "bücher"),
+        SELF_HOSTED.replace("acme", "xn--bcher-kva"),
+    ),
     ("non-ascii-host", f"https://{'é' * 70}.net:6098/", None),
     ("host-invalid", ROOT.replace("acme", "ac!me"), None),
     ("host-invalid", ROOT.replace("crash.", "crash.."), None),
@@ -91,8 +94,11 @@ BROKEN = [
     ("empty-parameter", f"{HOSTED}?", HOSTED),
     ("empty-parameter", f"{HOSTED}?a=1&&b=2&", f"{HOSTED}?a=1&b=2"),
     ("non-ascii", f"{HOSTED}?name=é", f"{HOSTED}?name=%C3%A9"),
-    ("non-ascii", SELF_HOSTED.replace("/post", "/é/post"),
-     SELF_HOSTED.replace("/post", "/%C3%A9/post")),
+    (
+        "non-ascii",
+        SELF_HOSTED.replace("/post", "/é/post"),
+        SELF_HOSTED.replace("/post", "/%C3%A9/post"),
+    ),
     ("universe-invalid", HOSTED.replace("acme", "acme%20corp"), None),
     ("universe-invalid", HOSTED.replace("acme", "acme.sp.backtrace.io"), HOSTED),
     ("web-console", "https://acme.sp.backtrace.io/p/Game/explore?filters=1#x", None),
@@ -103,8 +109,11 @@ BROKEN = [
     ("percent", f"{HOSTED}?share=50%", f"{HOSTED}?share=50%25"),
     ("redirecting-host", HOSTED.replace("submit.", ""), HOSTED),
     ("redirecting-host", "https://www.backtrace.io/", None),
-    ("port-missing", SELF_HOSTED.replace("crash.acme.net:6098", "acme.sp.backtrace.io"),
-     SELF_HOSTED.replace("crash.acme.net", "acme.sp.backtrace.io")),
+    (
+        "port-missing",
+        SELF_HOSTED.replace("crash.acme.net:6098", "acme.sp.backtrace.io"),
+        SELF_HOSTED.replace("crash.acme.net", "acme.sp.backtrace.io"),
+    ),
     ("foreign-service", "https://o1.ingest.sentry.io/api/2/minidump/?sentry_key=abc", None),
     ("web-console", "https://acme.backtrace.io/p/game/triage", None),
     ("form-unknown", f"https://submit.backtrace.io/a/b/{TOKEN}/minidump", None),
@@ -145,7 +154,7 @@ BROKEN = [
     ("format-unknown", HOSTED.replace("minidump", "dmp"), HOSTED),
     ("format-unknown", HOSTED.replace("minidump", "crash"), None),
     ("root-form", ROOT, None),
-]  # fmt: skip
+]
 IDS = [f"{rule}-{number}" for number, (rule, _, _) in enumerate(BROKEN)]
 
 
@@ -322,17 +331,25 @@ attributes = st.lists(
 
 
 @given(
-    form=st.sampled_from(FORMS), universe=universes, token=tokens,
-    port=st.none() | st.integers(1, 65535), plain_http=st.booleans(),
-    format_name=st.sampled_from(list(FORMATS)), attributes=attributes,
-)  # fmt: skip
+    form=st.sampled_from(FORMS),
+    universe=universes,
+    token=tokens,
+    port=st.none() | st.integers(1, 65535),
+    plain_http=st.booleans(),
+    format_name=st.sampled_from(list(FORMATS)),
+    attributes=attributes,
+)
 def test_what_is_built_is_parsed_again(
     form, universe, token, port, plain_http, format_name, attributes
 ):
     made = new_submission_url(
-        form, universe=universe, token=token, port=port, plain_http=plain_http,
+        form,
+        universe=universe,
+        token=token,
+        port=port,
+        plain_http=plain_http,
         format_name=format_name,
-    )._replace(attributes=tuple(attributes))  # fmt: skip
+    )._replace(attributes=tuple(attributes))
     if form == "root":  # which holds neither token nor format
         made = made._replace(token="", format="")
 
@@ -388,11 +405,16 @@ def test_a_host_can_be_changed_on_the_way():
     url = parse_submission_url(HOSTED)
 
     assert convert(url, host="crash.acme.net", form="self-hosted")[:4] == (
-        "self-hosted", "https", "crash.acme.net", 6098,
-    )  # fmt: skip
+        "self-hosted",
+        "https",
+        "crash.acme.net",
+        6098,
+    )
     assert convert(url, form="self-hosted", plain_http=True)[1:4] == (
-        "http", "acme.sp.backtrace.io", 6097,
-    )  # fmt: skip
+        "http",
+        "acme.sp.backtrace.io",
+        6097,
+    )
     assert convert(convert(url, form="root"), universe="other").host == "other.sp.backtrace.io"
     assert convert(url, host="localhost", port=8080).port == 8080
     assert convert(parse_submission_url(SELF_HOSTED), form="hosted", universe="acme", host="h")[
@@ -496,13 +518,15 @@ def test_a_token_never_gets_through(before, token, after):
         (HOSTED, "https://submit.backtrace.io/acme/5c267f…/minidump"),
         (SELF_HOSTED, "https://crash.acme.net:6098/post?format=minidump&token=5c267f…"),
         ("https://h/post?token=not-hex-but-long&x=1", "https://h/post?token=not-he…&x=1"),
-        ("https://submit.backtrace.io/u/not-hex-but-long/json",
-         "https://submit.backtrace.io/u/not-he…/json"),
+        (
+            "https://submit.backtrace.io/u/not-hex-but-long/json",
+            "https://submit.backtrace.io/u/not-he…/json",
+        ),
         ("https://me:pass@word@h/", "https://me:…@h/"),
         (HOSTED.replace(TOKEN, "<token>"), "https://submit.backtrace.io/acme/<token>/minidump"),
         ("build id " + "ab" * 20, "build id " + "ab" * 20),
     ],
-)  # fmt: skip
+)
 def test_secrets_are_shown_by_their_beginning(text, shown):
     assert redact_token(text) == shown
 

@@ -12,10 +12,16 @@ FOUR_GIB = 1 << 32
 @pytest.mark.parametrize(
     ("kind", "size"),
     [
-        ("LocalHeader", 30), ("Descriptor", 16), ("LargeDescriptor", 24), ("CentralEntry", 46),
-        ("End", 22), ("LargeEnd", 56), ("Locator", 20), ("Extra", 4),
+        ("LocalHeader", 30),
+        ("Descriptor", 16),
+        ("LargeDescriptor", 24),
+        ("CentralEntry", 46),
+        ("End", 22),
+        ("LargeEnd", 56),
+        ("Locator", 20),
+        ("Extra", 4),
     ],
-)  # fmt: skip
+)
 def test_structs_have_the_sizes_of_the_specification(kind, size):
     assert size == getattr(zip_structs, kind).SIZE
 

@@ -189,14 +189,19 @@ class TestVersion1:
     @pytest.mark.parametrize(
         ("name", "kind"),
         [
-            ("SIGABRT / SI_TKILL", "abort"), ("0xe06d7363", "abort"),
+            ("SIGABRT / SI_TKILL", "abort"),
+            ("0xe06d7363", "abort"),
             ("SIGFPE / FPE_INTDIV", "arith"),
-            ("EXCEPTION_INT_DIVIDE_BY_ZERO", "arith"), ("SIGTRAP", "trap"),
-            ("EXCEPTION_BREAKPOINT", "trap"), ("SIGILL / ILL_ILLOPN", "illegal"),
-            ("EXCEPTION_ACCESS_VIOLATION_EXEC", "call"), ("EXCEPTION_STACK_OVERFLOW", "stack"),
-            ("SIGBUS", "memory"), ("EXCEPTION_ACCESS_VIOLATION_READ", "memory"),
+            ("EXCEPTION_INT_DIVIDE_BY_ZERO", "arith"),
+            ("SIGTRAP", "trap"),
+            ("EXCEPTION_BREAKPOINT", "trap"),
+            ("SIGILL / ILL_ILLOPN", "illegal"),
+            ("EXCEPTION_ACCESS_VIOLATION_EXEC", "call"),
+            ("EXCEPTION_STACK_OVERFLOW", "stack"),
+            ("SIGBUS", "memory"),
+            ("EXCEPTION_ACCESS_VIOLATION_READ", "memory"),
         ],
-    )  # fmt: skip
+    )
     def test_ends_with_the_class_of_the_crash(self, name, kind):
         assert sign(report_of(*chain("f"), name=name)).kind == kind
 

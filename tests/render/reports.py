@@ -32,35 +32,53 @@ ATTACK = "\x1b[31m<script>alert(1)</script>\n::error::x```\u202e|\"'><img src=x 
 GUID = "0123456789ABCDEF0123456789ABCDEF1"
 GAME = Module(0x400000, 0x100000, "game.exe", "C:\\game.exe", version="1.4.2")
 ENGINE = Module(
-    0x600000, 0x100000, "engine.dll", "C:\\engine.dll", "5F00AA001000", "C:\\out\\engine.pdb",
-    DebugId.parse(GUID), "2.0",
-)  # fmt: skip
+    0x600000,
+    0x100000,
+    "engine.dll",
+    "C:\\engine.dll",
+    "5F00AA001000",
+    "C:\\out\\engine.pdb",
+    DebugId.parse(GUID),
+    "2.0",
+)
 GONE = Module(0x900000, 0x1000, "gone.dll", "gone.dll", code_id="AB12")
 REGISTERS = Registers("x86_64", 8, {"rip": 0x41F2A0, "rsp": 0x7000}, 0x41F2A0, 0x7000, 0)
 FRAMES = (
     Frame(
-        0x41F2A0, "context", GAME, "Renderer::flush", 0x20, "C:\\src\\renderer.cpp", 214,
+        0x41F2A0,
+        "context",
+        GAME,
+        "Renderer::flush",
+        0x20,
+        "C:\\src\\renderer.cpp",
+        214,
         inlines=(InlineFrame("Mesh::bind", "/src/mesh.h", 88), InlineFrame("here")),
     ),
     Frame(0x42010, "scan"),
-)  # fmt: skip
+)
 SOURCE = tuple(SourceLine(n, f"\tline {n};") for n in range(86, 91))
 VERDICTS = (
     ModuleStatus(
-        GAME, "ok", ("functions", "lines", "inlines", "unwind"),
+        GAME,
+        "ok",
+        ("functions", "lines", "inlines", "unwind"),
         candidates=(
             Candidate("https://symbols.example.com/game.pdb", "found", "pdb"),
             Candidate("build/game.exe", "found", "pe", path="build/game.exe"),
         ),
     ),
     ModuleStatus(
-        ENGINE, "mismatch", (), "engine.pdb is of another build", "give the right one",
+        ENGINE,
+        "mismatch",
+        (),
+        "engine.pdb is of another build",
+        "give the right one",
         (
             Candidate("old/engine.pdb", "mismatch", "pdb", "it has AAAA, the dump wants BBBB"),
             Candidate("https://symbols.example.com/", "not_found"),
         ),
     ),
-)  # fmt: skip
+)
 
 
 SIGNATURE = "recursion: Mesh::bind, Renderer::flush, here [stack]"
@@ -94,12 +112,20 @@ def full_report(**fields):
     first, second = FRAMES
     frames = (
         first._replace(source=SOURCE),
-        Frame(0x41F300, "cfi", GAME, "Renderer::end_frame", 4, "C:\\src\\renderer.cpp", 301,
-              resume=0x41F301),
+        Frame(
+            0x41F300,
+            "cfi",
+            GAME,
+            "Renderer::end_frame",
+            4,
+            "C:\\src\\renderer.cpp",
+            301,
+            resume=0x41F301,
+        ),
         Frame(0x600010, "frame_pointer", ENGINE),
         Frame(0x900010, "scan", unloaded=(UnloadedHit("gone.dll", 0x10),)),
         second,
-    )  # fmt: skip
+    )
     crash = report().crash._replace(
         reason=report().crash.reason._replace(address_words="null pointer + 0x45", access="read"),
         parameters=(1, 0x45),
@@ -138,32 +164,53 @@ def hostile_report():
     """A report in which every text tries to break out."""
     module = Module(0x400000, 0x1000, ATTACK, ATTACK, ATTACK, ATTACK, version=ATTACK)
     frame = Frame(
-        0x400010, "context", module, ATTACK, 1, ATTACK, 3,
-        inlines=(InlineFrame(ATTACK, ATTACK, 4),), source=(SourceLine(4, ATTACK),),
+        0x400010,
+        "context",
+        module,
+        ATTACK,
+        1,
+        ATTACK,
+        3,
+        inlines=(InlineFrame(ATTACK, ATTACK, 4),),
+        source=(SourceLine(4, ATTACK),),
         unloaded=(UnloadedHit(ATTACK, 1),),
-    )  # fmt: skip
+    )
     gone = Frame(0x900010, "scan", unloaded=(UnloadedHit(ATTACK, 1),))
     crash = report().crash._replace(
-        assertion=Assertion(ATTACK, ATTACK, ATTACK, ATTACK, 1), instruction=ATTACK,
+        assertion=Assertion(ATTACK, ATTACK, ATTACK, ATTACK, 1),
+        instruction=ATTACK,
         bad_pointer=BadPointer("reads", ATTACK * 20, ATTACK, 1, ATTACK),
-        hints=(ATTACK,), frame=frame,
+        hints=(ATTACK,),
+        frame=frame,
         reason=Reason(ATTACK, ATTACK, 1, "memory", ATTACK),
-    )  # fmt: skip
+    )
     verdict = ModuleStatus(
-        module, "mismatch", ("functions",), ATTACK, ATTACK,
+        module,
+        "mismatch",
+        ("functions",),
+        ATTACK,
+        ATTACK,
         (Candidate(ATTACK, "found", ATTACK, ATTACK),),
-    )  # fmt: skip
+    )
     return report(
-        path=ATTACK, writer=ATTACK, crash=crash, modules=(module,), unloaded_modules=(module,),
+        path=ATTACK,
+        writer=ATTACK,
+        crash=crash,
+        modules=(module,),
+        unloaded_modules=(module,),
         threads=(
             Thread(7, ATTACK, (frame, gone), REGISTERS, note=ATTACK),
             Thread(8, ATTACK, (frame,), REGISTERS, note=ATTACK),
         ),
-        process=Process(1, ATTACK, ATTACK), comments=(ATTACK,), messages=(ATTACK,),
+        process=Process(1, ATTACK, ATTACK),
+        comments=(ATTACK,),
+        messages=(ATTACK,),
         system=System("linux", ATTACK, ATTACK, "x86_64", ATTACK, (("PRETTY_NAME", ATTACK),)),
         annotations=(Annotation("process", ATTACK, ATTACK),),
-        handles=(Handle(1, ATTACK, ATTACK),), problems=(Problem(0, ATTACK),),
-        streams=(Stream(1, ATTACK, 0, 0),), symbols=(verdict,),
+        handles=(Handle(1, ATTACK, ATTACK),),
+        problems=(Problem(0, ATTACK),),
+        streams=(Stream(1, ATTACK, 0, 0),),
+        symbols=(verdict,),
         secrets=(SecretCount(ATTACK, 1),),
         origin=ATTACK,
-    )  # fmt: skip
+    )

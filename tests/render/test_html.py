@@ -86,8 +86,11 @@ def test_the_stack_comes_second_and_before_the_facts():
 
 
 def test_how_a_frame_was_found_is_a_sign_with_words_for_who_asks():
-    signs = [attributes for tag, attributes in read(full_report()).tags
-             if attributes.get("class") == "sign" and "title" in attributes]  # fmt: skip
+    signs = [
+        attributes
+        for tag, attributes in read(full_report()).tags
+        if attributes.get("class") == "sign" and "title" in attributes
+    ]
 
     assert signs[0]["aria-label"] == signs[0]["title"] == "inlined"
     assert "found by stack scanning, a guess" in [row["title"] for row in signs]
@@ -117,8 +120,17 @@ def test_source_lines_mark_the_place():
 
 
 def test_a_page_of_little_is_a_page():
-    text = read(report(crash=None, crashing_thread=None, threads=(), modules=(),
-                       unloaded_modules=(), system=None, written=None)).text  # fmt: skip
+    text = read(
+        report(
+            crash=None,
+            crashing_thread=None,
+            threads=(),
+            modules=(),
+            unloaded_modules=(),
+            system=None,
+            written=None,
+        )
+    ).text
     assert "no exception" in text
     for words in ("Symbols", "Stack of", "Other threads", "Registers", "Secrets", "Annotations"):
         assert words not in text
@@ -207,12 +219,23 @@ def chromium(tmp_path):
         path = tmp_path / "report.html"
         path.write_text(page, encoding="utf-8")
         run = subprocess.run(
-            [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
-             "--enable-logging=stderr", "--dump-dom", f"--user-data-dir={tmp_path / 'profile'}",
-             path.as_uri()],
-            capture_output=True, text=True, check=True, timeout=120,
+            [
+                CHROMIUM,
+                "--headless",
+                "--no-sandbox",
+                "--disable-gpu",
+                "--disable-dev-shm-usage",
+                "--enable-logging=stderr",
+                "--dump-dom",
+                f"--user-data-dir={tmp_path / 'profile'}",
+                path.as_uri(),
+            ],
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=120,
             env=os.environ | {"HOME": str(tmp_path)},
-        )  # fmt: skip
+        )
         return run.stdout, run.stderr
 
     return dump

@@ -25,8 +25,9 @@ def test_a_line_is_broken_between_words_and_set_in():
     page = Page().line("crash.dmp  Linux minidump from Crashpad, 14 KB, 2026-11-29 14:48:18 UTC")
 
     assert lines_of(page, 60) == [
-        "crash.dmp  Linux minidump from Crashpad, 14 KB, 2026-11-29", "  14:48:18 UTC",
-    ]  # fmt: skip
+        "crash.dmp  Linux minidump from Crashpad, 14 KB, 2026-11-29",
+        "  14:48:18 UTC",
+    ]
     assert len(lines_of(page, None)) == 1
 
 

@@ -82,9 +82,17 @@ def test_registers_without_a_crashed_thread_are_said_to_be_missing():
 
 def test_a_report_of_nothing_still_is_a_page():
     empty = report(
-        path="", writer="", written=None, system=None, process=Process(), crash=None, threads=(),
-        crashing_thread=None, modules=(), unloaded_modules=(),
-    )  # fmt: skip
+        path="",
+        writer="",
+        written=None,
+        system=None,
+        process=Process(),
+        crash=None,
+        threads=(),
+        crashing_thread=None,
+        modules=(),
+        unloaded_modules=(),
+    )
     shown = text(empty, threads=True, registers=True, modules=True, streams=True)
     assert shown.startswith("minidump  minidump, 1.1 MB")
     assert "the dump has no exception" in shown
@@ -203,9 +211,14 @@ def test_durations(seconds, words):
 
 @pytest.mark.parametrize(
     ("size", "words"),
-    [(12, "12 bytes"), (27_648, "27 KB"), (1_258_291, "1.2 MB"), (88_080_384, "84 MB"),
-     (1_073_741_824, "1.0 GB")],
-)  # fmt: skip
+    [
+        (12, "12 bytes"),
+        (27_648, "27 KB"),
+        (1_258_291, "1.2 MB"),
+        (88_080_384, "84 MB"),
+        (1_073_741_824, "1.0 GB"),
+    ],
+)
 def test_sizes(size, words):
     assert format_size(size) == words
 

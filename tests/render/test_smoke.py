@@ -39,5 +39,8 @@ def test_the_document_names_what_failed():
 
     assert document["passed"] is False
     assert document["checks"][1] == {
-        "name": "crash seen", "passed": False, "detail": "none", "hint": "look there",
-    }  # fmt: skip
+        "name": "crash seen",
+        "passed": False,
+        "detail": "none",
+        "hint": "look there",
+    }

@@ -222,6 +222,8 @@ def test_the_document_says_what_arrives_under_which_name():
     document = plan_document(PLAN._replace(kind="backtrace-2018"), ())
 
     assert json.loads(json.dumps(document))["attachments"][1] == {
-        "name": "log", "path": 'D:\\new\\"x".log', "sent_as": "attachment_log",
-    }  # fmt: skip
+        "name": "log",
+        "path": 'D:\\new\\"x".log',
+        "sent_as": "attachment_log",
+    }
     assert document["arguments"] == PLAN._replace(kind="backtrace-2018").arguments

@@ -25,12 +25,16 @@ def survey(name="game"):
     file = SymbolFile(name, name, name, 10, ())
     return Survey(
         Collection((file, file._replace(path="well")), (), (LeftOut("gone", "does not exist"),)),
-        (Defect("no-lines", name, f"no lines in {name}", "compile with -g", WARNING),
-         Defect("no-build-id", name, "no build id", "link with it", ERROR)),
+        (
+            Defect("no-lines", name, f"no lines in {name}", "compile with -g", WARNING),
+            Defect("no-build-id", name, "no build id", "link with it", ERROR),
+        ),
         (),
-        (GateRow("ok.so", "dist/ok.so", "x86_64", "1", "ok"),
-         GateRow(name, f"dist/{name}", "x86_64", "2", "no_unwind", "nothing", "give the EXE")),
-    )  # fmt: skip
+        (
+            GateRow("ok.so", "dist/ok.so", "x86_64", "1", "ok"),
+            GateRow(name, f"dist/{name}", "x86_64", "2", "no_unwind", "nothing", "give the EXE"),
+        ),
+    )
 
 
 DELIVERIES = (
@@ -43,11 +47,16 @@ DELIVERIES = (
 def test_every_judgement_is_a_row():
     rows = list_checks(survey(), DELIVERIES)
     assert [(row.group, row.name, row.status) for row in rows] == [
-        ("input", "gone", "error"), ("debug file", "game", "warning"),
-        ("debug file", "game", "error"), ("debug file", "well", "ok"),
-        ("release gate", "ok.so", "ok"), ("release gate", "game", "error"),
-        ("upload", "a.zip", "ok"), ("upload", "b.zip", "warning"), ("upload", "c.zip", "error"),
-    ]  # fmt: skip
+        ("input", "gone", "error"),
+        ("debug file", "game", "warning"),
+        ("debug file", "game", "error"),
+        ("debug file", "well", "ok"),
+        ("release gate", "ok.so", "ok"),
+        ("release gate", "game", "error"),
+        ("upload", "a.zip", "ok"),
+        ("upload", "b.zip", "warning"),
+        ("upload", "c.zip", "error"),
+    ]
 
 
 def test_annotations_are_one_line_each_and_end_with_the_error():

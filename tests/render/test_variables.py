@@ -18,13 +18,18 @@ from tests.render.reports import ATTACK, GAME
 from tests.render.test_as_json import check, full_report
 
 MESH = Value(
-    "Mesh*", text="0x7ff0",
-    pointee=Value("Mesh", children=(
-        Value("float*", text="null", name="data"),
-        Value("char[8]", "not_in_dump", reason="memory at 0x5000", name="name"),
-        Value("int", text="3", name=""),
-    ), left_out=2),
-)  # fmt: skip
+    "Mesh*",
+    text="0x7ff0",
+    pointee=Value(
+        "Mesh",
+        children=(
+            Value("float*", text="null", name="data"),
+            Value("char[8]", "not_in_dump", reason="memory at 0x5000", name="name"),
+            Value("int", text="3", name=""),
+        ),
+        left_out=2,
+    ),
+)
 GONE = Value("double", "optimized_out")
 LOST = Value("int", "unknown", reason="rdi of this frame is not known")
 VARIABLES = (
@@ -64,9 +69,11 @@ def test_a_merged_call_s_variables_stand_below_that():
 def test_types_alone_where_values_are_not_wanted():
     rows = tuple(row._replace(value=Value(row.value.type), is_read=False) for row in VARIABLES)
     assert show(frame_of(rows))[1:] == [
-        "       mesh  Mesh*", "       depth  int", "       scale  double",
+        "       mesh  Mesh*",
+        "       depth  int",
+        "       scale  double",
         "       calls  int, static",
-    ]  # fmt: skip
+    ]
     assert variable_document(rows[0]) == {"name": "mesh", "kind": "argument", "type": "Mesh*"}
     assert "0x7ff0" not in render_stack(Thread(7, None, (frame_of(rows),)), "x86_64")
 
@@ -97,9 +104,19 @@ def test_a_reference_is_what_it_refers_to():
 
 
 def test_hostile_names_types_and_texts_are_harmless():
-    evil = FrameVariable(ATTACK, "local", Value(ATTACK, text=ATTACK, children=(
-        Value(ATTACK, text=ATTACK, name=ATTACK), Value("int", "unknown", reason=ATTACK),
-    ), pointee=Value(ATTACK, text=ATTACK)))  # fmt: skip
+    evil = FrameVariable(
+        ATTACK,
+        "local",
+        Value(
+            ATTACK,
+            text=ATTACK,
+            children=(
+                Value(ATTACK, text=ATTACK, name=ATTACK),
+                Value("int", "unknown", reason=ATTACK),
+            ),
+            pointee=Value(ATTACK, text=ATTACK),
+        ),
+    )
     for line in show(frame_of((evil,))):
         assert "\x1b" not in line
         assert "\u202e" not in line
@@ -119,20 +136,33 @@ def test_the_web_page_folds_them():
 
 def test_the_document_has_what_there_is_to_say():
     assert variable_document(VARIABLES[0]) == {
-        "name": "mesh", "kind": "argument", "type": "Mesh*", "state": "value", "value": "0x7ff0",
+        "name": "mesh",
+        "kind": "argument",
+        "type": "Mesh*",
+        "state": "value",
+        "value": "0x7ff0",
         "points_to": {
-            "type": "Mesh", "state": "value", "left_out": 2,
+            "type": "Mesh",
+            "state": "value",
+            "left_out": 2,
             "members": [
                 {"name": "data", "type": "float*", "state": "value", "value": "null"},
-                {"name": "name", "type": "char[8]", "state": "not_in_dump",
-                 "reason": "memory at 0x5000"},
+                {
+                    "name": "name",
+                    "type": "char[8]",
+                    "state": "not_in_dump",
+                    "reason": "memory at 0x5000",
+                },
                 {"type": "int", "state": "value", "value": "3"},
             ],
         },
-    }  # fmt: skip
+    }
     assert variable_document(VARIABLES[2]) == {
-        "name": "scale", "kind": "local", "type": "double", "state": "optimized_out",
-    }  # fmt: skip
+        "name": "scale",
+        "kind": "local",
+        "type": "double",
+        "state": "optimized_out",
+    }
 
 
 def test_a_report_with_variables_keeps_the_schema_and_one_without_has_no_word_of_them():
@@ -187,9 +217,13 @@ def test_it_stands_in_each_form_of_the_report():
     assert "(mesh is null)" in brief_line(report)
     assert "reads mesh-&gt;verts.data[3]: mesh is null" in render_html([report])
     assert check(report)["crash_info"]["bad_pointer"] == {
-        "does": "reads", "target": "mesh->verts.data[3]", "pointer": "mesh",
-        "value": "0x0000000000000000", "note": None, "is_reference": False,
-    }  # fmt: skip
+        "does": "reads",
+        "target": "mesh->verts.data[3]",
+        "pointer": "mesh",
+        "value": "0x0000000000000000",
+        "note": None,
+        "is_reference": False,
+    }
 
 
 def test_who_counts_secrets_hears_that_values_are_shown():

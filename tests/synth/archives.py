@@ -20,13 +20,23 @@ def build_zip(members, *, offset=None, **wrong):
     for name, method, content, size, check in members:
         raw = name.encode()
         place = len(data) if offset is None else offset
-        fields = {"method": method, "crc": check, "packed_size": len(content), "size": size,
-                  "name_size": len(raw)} | wrong  # fmt: skip
+        fields = {
+            "method": method,
+            "crc": check,
+            "packed_size": len(content),
+            "size": size,
+            "name_size": len(raw),
+        } | wrong
         entries += CentralEntry(signature=CENTRAL, offset=place, **fields).pack() + raw
         if offset is None or not data:
             data += LocalHeader(signature=LOCAL, **fields).pack() + raw + content
-    end = End(signature=END, entries_here=len(members), entries=len(members),
-              size=len(entries), offset=len(data))  # fmt: skip
+    end = End(
+        signature=END,
+        entries_here=len(members),
+        entries=len(members),
+        size=len(entries),
+        offset=len(data),
+    )
     return data + entries + end.pack()
 
 

@@ -68,10 +68,14 @@ def zstd_runs(head, size=SIZE, *, window_bits=17):
     blocks = size // (1 << 17) - 1
     left = size - len(content) - (blocks << 17)
     return (
-        b"\x28\xb5\x2f\xfd\0" + bytes([window_bits - 10 << 3])
-        + _zstd_block(0, len(content)) + content
-        + (_zstd_block(1, 1 << 17) + b"\0") * blocks + _zstd_block(1, left, last=True) + b"\0"
-    )  # fmt: skip
+        b"\x28\xb5\x2f\xfd\0"
+        + bytes([window_bits - 10 << 3])
+        + _zstd_block(0, len(content))
+        + content
+        + (_zstd_block(1, 1 << 17) + b"\0") * blocks
+        + _zstd_block(1, left, last=True)
+        + b"\0"
+    )
 
 
 def _zstd_block(kind, size, *, last=False):
@@ -98,8 +102,11 @@ def cabinet_bomb(head, name, size):
 
 
 def _block(content, window):
-    packer = zlib.compressobj(9, zlib.DEFLATED, -15, zdict=window) if window else zlib.compressobj(
-        9, zlib.DEFLATED, -15)  # fmt: skip
+    packer = (
+        zlib.compressobj(9, zlib.DEFLATED, -15, zdict=window)
+        if window
+        else zlib.compressobj(9, zlib.DEFLATED, -15)
+    )
     data = b"CK" + packer.compress(content) + packer.flush()
     return BlockHeader(size=len(data), unpacked_size=len(content)).pack() + data
 

@@ -34,9 +34,13 @@ def build_cabinet(files, *, method=MSZIP, header=None, checksums=True):
         data += BlockHeader(checksum=value, size=len(packed), unpacked_size=size).pack() + packed
     folder = CfFolder(offset=files_offset + len(rows), block_count=len(blocks), method=method)
     fields = {
-        "signature": MAGIC, "files_offset": files_offset, "minor_version": 3, "major_version": 1,
-        "folder_count": 1, "file_count": len(files),
-    }  # fmt: skip
+        "signature": MAGIC,
+        "files_offset": files_offset,
+        "minor_version": 3,
+        "major_version": 1,
+        "folder_count": 1,
+        "file_count": len(files),
+    }
     return CfHeader(**(fields | (header or {}))).pack() + folder.pack() + rows + data
 
 

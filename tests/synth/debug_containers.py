@@ -49,15 +49,21 @@ def build_macho(sections, *, symbols=(), low=0x1000, wide=True, cpu=0x100000C, b
         _segment(segment_kind, b"__TEXT", base, [text], section_kind, 0, 0, wide),
         _segment(segment_kind, b"__DWARF", base, rows, section_kind, head_size, len(body), wide),
         SymbolsCommand(
-            command=macho.COMMAND_SYMBOLS, size=SymbolsCommand.SIZE,
-            symbols_offset=head_size + len(body), symbol_count=len(symbols),
-            strings_offset=head_size + len(body) + len(table), strings_size=len(names),
+            command=macho.COMMAND_SYMBOLS,
+            size=SymbolsCommand.SIZE,
+            symbols_offset=head_size + len(body),
+            symbol_count=len(symbols),
+            strings_offset=head_size + len(body) + len(table),
+            strings_size=len(names),
         ).pack(),
-    ]  # fmt: skip
+    ]
     header = MachHeader(
-        magic=0xFEEDFACF if wide else 0xFEEDFACE, cpu=cpu, file_type=10,
-        command_count=len(commands), commands_size=sum(map(len, commands)),
-    )  # fmt: skip
+        magic=0xFEEDFACF if wide else 0xFEEDFACE,
+        cpu=cpu,
+        file_type=10,
+        command_count=len(commands),
+        commands_size=sum(map(len, commands)),
+    )
     front = header.pack() + (bytes(4) if wide else b"") + b"".join(commands)
     return front + body + table + names
 
@@ -65,9 +71,14 @@ def build_macho(sections, *, symbols=(), low=0x1000, wide=True, cpu=0x100000C, b
 def _segment(kind, name, address, rows, section_kind, offset, size, wide):
     command = macho.COMMAND_SEGMENT_64 if wide else macho.COMMAND_SEGMENT_32
     segment = kind(
-        command=command, size=kind.SIZE + len(rows) * section_kind.SIZE, name=name,
-        address=address, offset=offset, file_size=size, section_count=len(rows),
-    )  # fmt: skip
+        command=command,
+        size=kind.SIZE + len(rows) * section_kind.SIZE,
+        name=name,
+        address=address,
+        offset=offset,
+        file_size=size,
+        section_count=len(rows),
+    )
     return segment.pack() + b"".join(row.pack() for row in rows)
 
 
@@ -92,10 +103,13 @@ def build_pe(
         written = b"//" + _digits(place) if base_64 else f"/{place}".encode()
         rows.append(
             pe.SectionHeader(
-                name=written, virtual_size=len(content), address=0x10000, size=len(padded),
+                name=written,
+                virtual_size=len(content),
+                address=0x10000,
+                size=len(padded),
                 offset=head_size + len(body),
             )
-        )  # fmt: skip
+        )
         strings += f".{name}\0".encode()
         body += padded
     table = b""
@@ -105,14 +119,22 @@ def build_pe(
             raw = bytes(4) + len(strings).to_bytes(4, "little")
             strings += name.encode() + b"\0"
         table += coff.Symbol(
-            name=raw, value=value, section=section, symbol_type=symbol_type,
-            storage_class=storage_class, auxiliary_count=1,
-        ).pack() + bytes(coff.Symbol.SIZE)  # fmt: skip
+            name=raw,
+            value=value,
+            section=section,
+            symbol_type=symbol_type,
+            storage_class=storage_class,
+            auxiliary_count=1,
+        ).pack() + bytes(coff.Symbol.SIZE)
     header = pe.FileHeader(
-        signature=pe.SIGNATURE, machine=machine, section_count=len(rows),
-        symbols_offset=head_size + len(body), symbol_count=2 * len(symbols),
-        optional_size=kind.SIZE, characteristics=2,
-    )  # fmt: skip
+        signature=pe.SIGNATURE,
+        machine=machine,
+        section_count=len(rows),
+        symbols_offset=head_size + len(body),
+        symbol_count=2 * len(symbols),
+        optional_size=kind.SIZE,
+        characteristics=2,
+    )
     optional = kind(magic=pe.MAGIC_64 if wide else pe.MAGIC_32, image_base=base)
     front = [pe.DosHeader(magic=b"MZ", header_offset=64), header, optional, *rows]
     return b"".join(record.pack() for record in front) + body + table + strings

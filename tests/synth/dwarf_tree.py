@@ -68,9 +68,11 @@ class _Packer:
         shape = (
             tree.tag,
             tree.children is not None,
-            tuple((name, form, value if form == IMPLICIT else b"") for name, form, value in
-                  tree.attributes),
-        )  # fmt: skip
+            tuple(
+                (name, form, value if form == IMPLICIT else b"")
+                for name, form, value in tree.attributes
+            ),
+        )
         self.body += uleb(self.codes.setdefault(shape, self.first_code + len(self.codes)))
         for _, form, value in tree.attributes:
             if value is NEXT:

@@ -174,10 +174,13 @@ def build_pe(
     )
     rows = [
         pe.SectionHeader(
-            name=b".rdata", virtual_size=len(content), address=0x1000, size=len(content),
+            name=b".rdata",
+            virtual_size=len(content),
+            address=0x1000,
+            size=len(content),
             offset=place,
         )
-    ]  # fmt: skip
+    ]
     long_names, name_place = b"", 0
     for name in sections:
         rows.append(pe.SectionHeader(name=f"/{name_place}".encode()))

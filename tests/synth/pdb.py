@@ -14,7 +14,7 @@ BUCKETS = 0x3FFFF
 # A TPI or IPI stream without a type: version, size, first and last index, hashes that are absent.
 NO_TYPES = struct.pack(
     "<5I2H10I", 20040203, 56, 0x1000, 0x1000, 0, 0xFFFF, 0xFFFF, 4, 0x3FFFF, *[0] * 6, 0, 0
-)[:56]  # fmt: skip
+)[:56]
 
 
 def build_pdb(
@@ -48,9 +48,15 @@ def build_pdb(
     if frames:
         optional[9] = 6
     header = structs.NewDBIHdr(
-        signature=-1, version=19990903, age=dbi_age, symbol_stream=5, modules_size=len(module),
-        optional_size=22, flags=flags, machine=machine,
-    )  # fmt: skip
+        signature=-1,
+        version=19990903,
+        age=dbi_age,
+        symbol_stream=5,
+        modules_size=len(module),
+        optional_size=22,
+        flags=flags,
+        machine=machine,
+    )
     dbi = header.pack() + module + b"".join(structs.Short(value=row).pack() for row in optional)
     symbols = b"p" * 8 if public else b""
     streams = [b"", info, NO_TYPES, dbi if with_dbi else b"", NO_TYPES, symbols, b"f" * 8]
@@ -80,9 +86,12 @@ def build_msf(streams, block_size=BLOCK, order=None):
         listing = b"".join(number(len(blocks) + index) for index in range(len(rows)))
         blocks += rows
     head = msf.SuperBlock(
-        magic=msf.MAGIC, block_size=block_size, free_map_block=1, block_count=len(blocks),
+        magic=msf.MAGIC,
+        block_size=block_size,
+        free_map_block=1,
+        block_count=len(blocks),
         directory_size=len(directory),
-    ).pack()  # fmt: skip
+    ).pack()
     blocks[0] = (head + listing).ljust(block_size, b"\0")
     return b"".join(blocks)
 
@@ -116,9 +125,19 @@ class ModuleBuilder:
         return place
 
     def procedure(
-        self, name, offset, length, *, section=1, kind=cv.S_GPROC32, number=0, sites=(), code=True,
-        body=(0, 0), flags=0,
-    ):  # fmt: skip
+        self,
+        name,
+        offset,
+        length,
+        *,
+        section=1,
+        kind=cv.S_GPROC32,
+        number=0,
+        sites=(),
+        code=True,
+        body=(0, 0),
+        flags=0,
+    ):
         """`sites`: nested (inlinee, annotations, sites), and symbols as (kind, bytes) among them.
 
         `body`: where the frame stands, from the start on.
@@ -126,8 +145,9 @@ class ModuleBuilder:
         place = self.add(
             kind,
             struct.pack("<7IIHB", 0, 0, 0, length, *body, number, offset, section, flags)
-            + name.encode() + b"\0",
-        )  # fmt: skip
+            + name.encode()
+            + b"\0",
+        )
         self._add_sites(sites)
         end = self.add(cv.S_END, b"")
         self.symbols = (
@@ -260,10 +280,16 @@ class PdbBuilder:
         for index, data in self.optional.items():
             optional[index] = add(data)
         head = structs.NewDBIHdr(
-            signature=-1, version=19990903, age=1, public_stream=add(publics),
-            symbol_stream=add(records), modules_size=len(rows), contributions_size=len(table),
-            optional_size=22, machine=self.machine,
-        )  # fmt: skip
+            signature=-1,
+            version=19990903,
+            age=1,
+            public_stream=add(publics),
+            symbol_stream=add(records),
+            modules_size=len(rows),
+            contributions_size=len(table),
+            optional_size=22,
+            machine=self.machine,
+        )
         streams[1] = _pack_info({"/names": names})
         for stream, types in ((2, self.types), (4, self.ids)):
             hashes = add(_hash_types(types)) if types and self.hashes_types else NO_STREAM
@@ -296,8 +322,15 @@ def _pack_types(rows, hashes):
         padding = b"\0" * (-(len(data) + 4) % 4)
         records += struct.pack("<HH", len(data + padding) + 2, kind) + data + padding
     head = structs.TypesHeader(
-        version=20040203, header_size=56, first=0x1000, last=0x1000 + len(rows),
-        records_size=len(records), hash_stream=hashes, auxiliary_stream=0xFFFF, index_offset=-1,
-        bucket_count=BUCKETS, values_size=4 * len(rows),
-    )  # fmt: skip
+        version=20040203,
+        header_size=56,
+        first=0x1000,
+        last=0x1000 + len(rows),
+        records_size=len(records),
+        hash_stream=hashes,
+        auxiliary_stream=0xFFFF,
+        index_offset=-1,
+        bucket_count=BUCKETS,
+        values_size=4 * len(rows),
+    )
     return head.pack() + records

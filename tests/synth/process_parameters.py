@@ -28,8 +28,16 @@ def environment_block(*variables):
     return "".join(f"{text}\0" for text in (*variables, "")).encode("utf-16-le", "surrogatepass")
 
 
-def add_process_parameters(builder, layout=WIDE, *, command="app.exe", image="C:\\app.exe",
-                           folder="C:\\", environment=None, without=()):  # fmt: skip
+def add_process_parameters(
+    builder,
+    layout=WIDE,
+    *,
+    command="app.exe",
+    image="C:\\app.exe",
+    folder="C:\\",
+    environment=None,
+    without=(),
+):
     """Add memory that leads from TEB to the texts; `without` names pieces to leave out.
 
     A text is str, or bytes as they are in memory; `environment` is a whole block.

@@ -58,10 +58,15 @@ def build_squashfs(files, **wishes):
 def build_appimage(image):
     """A runtime, of which nothing but headers is there, and an image behind it."""
     header = Header64(
-        identification=b"\x7fELF\2\1\1\0AI\2".ljust(16, b"\0"), file_type=2, machine=62, version=1,
-        sections_offset=Header64.SIZE, header_size=Header64.SIZE, section_size=ElfSection64.SIZE,
+        identification=b"\x7fELF\2\1\1\0AI\2".ljust(16, b"\0"),
+        file_type=2,
+        machine=62,
+        version=1,
+        sections_offset=Header64.SIZE,
+        header_size=Header64.SIZE,
+        section_size=ElfSection64.SIZE,
         section_count=2,
-    )  # fmt: skip
+    )
     end = Header64.SIZE + 2 * ElfSection64.SIZE
     last = ElfSection64(section_type=3, offset=end, size=9)
     return header.pack() + ElfSection64().pack() + last.pack() + b"\0.strtab\0" + image
@@ -137,12 +142,20 @@ class _Builder:
         index += struct.pack("<Q", owners)
         end = places["fragments"] + len(index)
         superblock = Superblock(
-            magic=b"hsqs", inode_count=self.count, block_size=self.block_size,
-            block_log=self.block_size.bit_length() - 1, fragment_count=len(self.fragment_rows),
+            magic=b"hsqs",
+            inode_count=self.count,
+            block_size=self.block_size,
+            block_log=self.block_size.bit_length() - 1,
+            fragment_count=len(self.fragment_rows),
             compressor=IDS[self.method],
-            id_count=1, attributes=ABSENT, exports=ABSENT, major=4,
-            root=root[0] << 16 | root[1], size=end, **places,
-        )  # fmt: skip
+            id_count=1,
+            attributes=ABSENT,
+            exports=ABSENT,
+            major=4,
+            root=root[0] << 16 | root[1],
+            size=end,
+            **places,
+        )
         head = self.edit(superblock).pack()
         return head + bytes(self.data) + inodes + listings + rows + index
 

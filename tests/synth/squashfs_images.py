@@ -5,9 +5,13 @@ import base64
 BOTTLES = b"".join(b"%d bottles\n" % (number % 10) for number in range(900))
 # hard is a link to usr/bin/app; besides, there are an empty folder and a symbolic link
 FILES = {
-    "empty": b"", "hard": BOTTLES, "usr/bin/app": BOTTLES, "usr/lib/same": BOTTLES,
-    "usr/lib/short": b"short", "zeros": bytes(9000) + b"end",
-}  # fmt: skip
+    "empty": b"",
+    "hard": BOTTLES,
+    "usr/bin/app": BOTTLES,
+    "usr/lib/same": BOTTLES,
+    "usr/lib/short": b"short",
+    "zeros": bytes(9000) + b"end",
+}
 IMAGES = {
     name: base64.b64decode(text)
     for name, text in {

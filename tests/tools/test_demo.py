@@ -34,8 +34,10 @@ def run_demo(tmp_path):
             [sys.executable, tools / "demo.py"],
             env={"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "PYTHONPATH": str(ROOT)}
             | environment,
-            capture_output=True, text=True, check=False,
-        )  # fmt: skip
+            capture_output=True,
+            text=True,
+            check=False,
+        )
 
     return run
 

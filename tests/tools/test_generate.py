@@ -48,8 +48,11 @@ def test_man_pages_are_clean_to_groff(files, name):
 
     run = subprocess.run(
         ["groff", "-man", "-ww", "-Tutf8", "-z"],
-        input=files[f"man/crashtool{name}.1"], capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        input=files[f"man/crashtool{name}.1"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
     assert (run.returncode, run.stderr) == (0, "")
 
@@ -143,11 +146,14 @@ def test_every_setting_is_in_the_reference_with_its_variable_and_its_commands(fi
     assert "- read by `serve` (--token)" in page
 
 
-@pytest.mark.parametrize(("page", "holds", "lacks"), [
-    ("crashtool.1", "CRASHTOOL_SERVE_TOKEN", "\\fBNONE"),
-    ("crashtool-send-dump.1", "CRASHTOOL_TOKEN_FILE", "CRASHTOOL_SYMBOLS_TOKEN"),
-    ("crashtool-upload-symbols.1", "CRASHTOOL_SYMBOLS_TOKEN", "CRASHTOOL_ANNOTATIONS"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("page", "holds", "lacks"),
+    [
+        ("crashtool.1", "CRASHTOOL_SERVE_TOKEN", "\\fBNONE"),
+        ("crashtool-send-dump.1", "CRASHTOOL_TOKEN_FILE", "CRASHTOOL_SYMBOLS_TOKEN"),
+        ("crashtool-upload-symbols.1", "CRASHTOOL_SYMBOLS_TOKEN", "CRASHTOOL_ANNOTATIONS"),
+    ],
+)
 def test_man_pages_list_the_variables_of_their_command_and_the_files(files, page, holds, lacks):
     text = files[f"man/{page}"]
     environment = text[text.index(".SH ENVIRONMENT") : text.index(".SH FILES")]

@@ -79,9 +79,16 @@ def test_a_folder_that_there_is_not():
 
 
 @pytest.mark.parametrize(
-    ("data", "word"), [(b"", 0), (b"\1\2\3\4", 0x04030201), (b"\1\0\0\0\2\0\0\0", 3),
-                       (b"\1\0\0\0\7\6", 1 ^ 0x0706), (b"\5", 5), (b"abcd" * 3, 0x64636261)],
-)  # fmt: skip
+    ("data", "word"),
+    [
+        (b"", 0),
+        (b"\1\2\3\4", 0x04030201),
+        (b"\1\0\0\0\2\0\0\0", 3),
+        (b"\1\0\0\0\7\6", 1 ^ 0x0706),
+        (b"\5", 5),
+        (b"abcd" * 3, 0x64636261),
+    ],
+)
 def test_checksums_are_those_of_words_and_a_turned_rest(data, word):
     assert checksum(data) == word
 

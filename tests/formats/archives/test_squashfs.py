@@ -19,9 +19,16 @@ from tests.synth import squashfs_images
 from tests.synth.squashfs import PACKERS, Sparse, build_appimage, build_squashfs
 
 SIZES = {
-    "Superblock": 96, "InodeHead": 16, "FolderInode": 16, "LargeFolderInode": 24, "FileInode": 16,
-    "LargeFileInode": 40, "DirectoryHead": 12, "DirectoryEntry": 8, "Fragment": 16,
-}  # fmt: skip
+    "Superblock": 96,
+    "InodeHead": 16,
+    "FolderInode": 16,
+    "LargeFolderInode": 24,
+    "FileInode": 16,
+    "LargeFileInode": 40,
+    "DirectoryHead": 12,
+    "DirectoryEntry": 8,
+    "Fragment": 16,
+}
 MANY = {f"d{n % 7}/f{n}": random.Random(n).randbytes(n * 7 % 9000) for n in range(700)}  # noqa: S311
 
 

@@ -31,10 +31,15 @@ def bodies(draw, start, size):
         lines.append(sym.line(address, width, draw(numbers), draw(numbers)))
         address += width + draw(some.integers(0, 1))
     inlines = [
-        sym.inline(draw(some.integers(0, 2)), draw(numbers), draw(numbers), draw(numbers),
-                   *[(start + draw(small), draw(small)) for _ in range(draw(some.integers(1, 2)))])
+        sym.inline(
+            draw(some.integers(0, 2)),
+            draw(numbers),
+            draw(numbers),
+            draw(numbers),
+            *[(start + draw(small), draw(small)) for _ in range(draw(some.integers(1, 2)))],
+        )
         for _ in range(draw(some.integers(0, 3)))
-    ]  # fmt: skip
+    ]
     return inlines + lines
 
 
@@ -48,9 +53,15 @@ def sections(draw, *, overlap):
     for _ in range(draw(some.integers(0, 12))):
         size = draw(small)
         functions.append(
-            sym.func(address, size, draw(names), *draw(bodies(address, size)),
-                     parameters=draw(small), many_names=draw(some.booleans()))
-        )  # fmt: skip
+            sym.func(
+                address,
+                size,
+                draw(names),
+                *draw(bodies(address, size)),
+                parameters=draw(small),
+                many_names=draw(some.booleans()),
+            )
+        )
         if draw(some.booleans()):
             publics.append(sym.public(address + draw(small), draw(names), draw(small)))
         deltas = [(address + draw(small), f"r{number}: 1") for number in range(draw(numbers))]

@@ -120,9 +120,15 @@ def test_the_innermost_of_nested_records_is_found():
 
 @pytest.mark.parametrize(
     "text",
-    [win(4, 0x10, 8, "1", flag=0), win(0, 0x10, 8, "1", flag=1), win(3, 0x10, 8, "1"),
-     "STACK WIN 4 10 8 0 0", "STACK WIN 4 10 -8 0 0 0 0 0 0 1 x", "STACK WIN"],
-)  # fmt: skip
+    [
+        win(4, 0x10, 8, "1", flag=0),
+        win(0, 0x10, 8, "1", flag=1),
+        win(3, 0x10, 8, "1"),
+        "STACK WIN 4 10 8 0 0",
+        "STACK WIN 4 10 -8 0 0 0 0 0 0 1 x",
+        "STACK WIN",
+    ],
+)
 def test_a_damaged_record_is_none(text):
     assert read(text).find_frame_data(0x10) is None
 

@@ -27,10 +27,17 @@ def read(*records, **options):
 
 def test_a_function_has_its_name_place_file_and_line():
     reader = read(
-        file(0, "a.cc"), file(7, "b c.cc"),
-        func(0x1000, 0x20, "f(int, long)", line(0x1000, 8, 10), line(0x1008, 0x18, 11, 7),
-             parameters=12),
-    )  # fmt: skip
+        file(0, "a.cc"),
+        file(7, "b c.cc"),
+        func(
+            0x1000,
+            0x20,
+            "f(int, long)",
+            line(0x1000, 8, 10),
+            line(0x1008, 0x18, 11, 7),
+            parameters=12,
+        ),
+    )
 
     hit = reader.find_function(0x1008)
 
@@ -45,11 +52,21 @@ def test_the_module_line_must_be_one():
 
 def test_inlined_calls_come_innermost_first_and_the_function_has_its_call():
     reader = read(
-        file(0, "main.cc"), file(1, "outer.h"), file(2, "inner.h"),
-        origin(0, "outer()"), origin(1, "inner()"),
-        func(0x10, 0x20, "main", inline(0, 5, 0, 0, (0x14, 8)), inline(1, 50, 1, 1, (0x16, 4)),
-             line(0x10, 4, 4), line(0x14, 0x1c, 500, 2)),
-    )  # fmt: skip
+        file(0, "main.cc"),
+        file(1, "outer.h"),
+        file(2, "inner.h"),
+        origin(0, "outer()"),
+        origin(1, "inner()"),
+        func(
+            0x10,
+            0x20,
+            "main",
+            inline(0, 5, 0, 0, (0x14, 8)),
+            inline(1, 50, 1, 1, (0x16, 4)),
+            line(0x10, 4, 4),
+            line(0x14, 0x1C, 500, 2),
+        ),
+    )
 
     hit = reader.find_function(0x17)
 
@@ -78,11 +95,21 @@ def test_an_inlined_call_of_an_unknown_function_is_a_call():
 
 def test_old_inline_records_take_the_file_from_their_origins():
     reader = read(
-        file(0, "main.cc"), file(1, "outer.h"), file(2, "inner.h"),
-        origin(0, "1 outer()"), origin(1, "2 inner()"),
-        func(0x10, 0x20, "main", inline(0, 5, None, 0, (0x14, 8)),
-             inline(1, 50, None, 1, (0x14, 8)), line(0x10, 4, 4), line(0x14, 0x1c, 500, 2)),
-    )  # fmt: skip
+        file(0, "main.cc"),
+        file(1, "outer.h"),
+        file(2, "inner.h"),
+        origin(0, "1 outer()"),
+        origin(1, "2 inner()"),
+        func(
+            0x10,
+            0x20,
+            "main",
+            inline(0, 5, None, 0, (0x14, 8)),
+            inline(1, 50, None, 1, (0x14, 8)),
+            line(0x10, 4, 4),
+            line(0x14, 0x1C, 500, 2),
+        ),
+    )
 
     hit = reader.find_function(0x14)
 
@@ -101,9 +128,17 @@ def test_an_old_inline_record_with_a_new_origin_keeps_the_whole_name():
 
 @pytest.mark.parametrize(
     ("address", "name"),
-    [(0xF, None), (0x10, "first"), (0x1F, "first"), (0x20, "f"), (0x24, None), (0x30, "second"),
-     (0x40, "third"), (0xFFFF, "third")],
-)  # fmt: skip
+    [
+        (0xF, None),
+        (0x10, "first"),
+        (0x1F, "first"),
+        (0x20, "f"),
+        (0x24, None),
+        (0x30, "second"),
+        (0x40, "third"),
+        (0xFFFF, "third"),
+    ],
+)
 @pytest.mark.parametrize("between", [True, False])
 def test_a_public_name_reaches_to_the_next_function(address, name, between):
     first, second, third = public(0x10, "first"), public(0x30, "second"), public(0x40, "third")
@@ -349,9 +384,19 @@ def test_very_many_inlined_calls_are_not_all_read(monkeypatch):
 
 @pytest.mark.parametrize(
     "text",
-    ["A", "FUNC 10 10 0 A", "FUNC 10 ", "FUNC f", "INLINE 0 1 2 3 4 5 ", "\n", "FUNC 10 10 0 f\n",
-     "STACK CFI INIT 10 10 ", "PUBLIC 10 0 ", "FILE 1 "],
-)  # fmt: skip
+    [
+        "A",
+        "FUNC 10 10 0 A",
+        "FUNC 10 ",
+        "FUNC f",
+        "INLINE 0 1 2 3 4 5 ",
+        "\n",
+        "FUNC 10 10 0 f\n",
+        "STACK CFI INIT 10 10 ",
+        "PUBLIC 10 0 ",
+        "FILE 1 ",
+    ],
+)
 def test_endless_lines_are_answered_soon(text):
     reader = BreakpadFile(
         build_symbol_file(func(0, 8, "f")) + text.encode() + text[-1].encode() * 500_000

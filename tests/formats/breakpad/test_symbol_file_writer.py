@@ -63,9 +63,13 @@ def test_of_functions_that_overlap_the_one_that_begins_last_has_the_code():
     lines = write((0x10, 0x20, "outer", [], rows), (0x18, 8, "inner", [], [(0x18, 8, 6, 0)]))
 
     assert lines == [
-        "FUNC 10 8 0 outer", "10 8 5 0", "FUNC 18 8 0 inner", "18 8 6 0", "FUNC 20 10 0 outer",
+        "FUNC 10 8 0 outer",
+        "10 8 5 0",
+        "FUNC 18 8 0 inner",
+        "18 8 6 0",
+        "FUNC 20 10 0 outer",
         "20 10 5 0",
-    ]  # fmt: skip
+    ]
 
 
 def test_of_equal_functions_the_last_counts():
@@ -97,8 +101,11 @@ def test_symbols_name_what_no_function_does_and_get_its_lines():
     lines = write((0x10, 0x10, "main"), (0x24, 8, "", [], rows), symbols=symbols)
 
     assert lines == [
-        "FUNC 10 10 0 main", "FUNC 20 10 0 start", "24 4 3 0", "FUNC 40 8 0 end",
-    ]  # fmt: skip
+        "FUNC 10 10 0 main",
+        "FUNC 20 10 0 start",
+        "24 4 3 0",
+        "FUNC 40 8 0 end",
+    ]
 
 
 def test_lines_without_any_name_say_so():
@@ -139,7 +146,14 @@ def test_parts_count_in_their_own_numbers():
         parts.append(BlockPart(blocks, spool))
 
     assert "".join(walk_symbol_file(MODULE, parts)).splitlines()[1:] == [
-        "FILE 0 /0.c", "FILE 2 /more.c", "FILE 1 /1.c", "FILE 3 /more.c",
-        "INLINE_ORIGIN 0 callee", "INLINE_ORIGIN 1 callee",
-        "FUNC 10 8 0 f1", "10 8 1 1", "FUNC 20 8 0 f0", "20 8 1 0",
-    ]  # fmt: skip
+        "FILE 0 /0.c",
+        "FILE 2 /more.c",
+        "FILE 1 /1.c",
+        "FILE 3 /more.c",
+        "INLINE_ORIGIN 0 callee",
+        "INLINE_ORIGIN 1 callee",
+        "FUNC 10 8 0 f1",
+        "10 8 1 1",
+        "FUNC 20 8 0 f0",
+        "20 8 1 0",
+    ]

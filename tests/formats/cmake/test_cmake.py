@@ -44,9 +44,14 @@ def test_ninja_statements_give_links_with_their_lines():
 
     assert (demo.target, demo.kind, demo.line) == ("bin/demo", EXECUTABLE, 3)
     assert demo.words == (
-        "CMakeFiles/demo.dir/ma in.cpp.o", "-O3", "-DNDEBUG", "-Wl,-z,noexecstack",
-        "-Wl,--undefined=CRASHPAD_NOTE_REFERENCE", "/x/libclient.a", "-lz",
-    )  # fmt: skip
+        "CMakeFiles/demo.dir/ma in.cpp.o",
+        "-O3",
+        "-DNDEBUG",
+        "-Wl,-z,noexecstack",
+        "-Wl,--undefined=CRASHPAD_NOTE_REFERENCE",
+        "/x/libclient.a",
+        "-lz",
+    )
     assert (shared.target, shared.kind) == ("lib:a.so", SHARED)
 
 
@@ -89,8 +94,11 @@ def test_the_cache_gives_its_entries_alone():
     )
 
     assert parse_cache(text) == {
-        "CMAKE_BUILD_TYPE": "Release", "ODD=NAME": "/a=b", "PADDED": "a ", "EMPTY": "",
-    }  # fmt: skip
+        "CMAKE_BUILD_TYPE": "Release",
+        "ODD=NAME": "/a=b",
+        "PADDED": "a ",
+        "EMPTY": "",
+    }
 
 
 @pytest.mark.parametrize(

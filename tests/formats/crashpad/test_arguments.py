@@ -20,14 +20,23 @@ def test_arguments_come_in_the_order_of_start_handler():
     arguments = start_handler_arguments(
         [Attribute("ver", "1"), Attribute("Prod", "x"), Attribute("prod", "a=b")],
         [Attachment(None, "/b.log"), Attachment(None, "/a.log")],
-        database="/db", metrics_dir="/m", url="https://h/", arguments=["--no-rate-limit"],
-    )  # fmt: skip
+        database="/db",
+        metrics_dir="/m",
+        url="https://h/",
+        arguments=["--no-rate-limit"],
+    )
 
     assert arguments == [
-        "--no-rate-limit", "--database=/db", "--metrics-dir=/m", "--url=https://h/",
-        "--annotation=Prod=x", "--annotation=prod=a=b", "--annotation=ver=1",
-        "--attachment=/b.log", "--attachment=/a.log",
-    ]  # fmt: skip
+        "--no-rate-limit",
+        "--database=/db",
+        "--metrics-dir=/m",
+        "--url=https://h/",
+        "--annotation=Prod=x",
+        "--annotation=prod=a=b",
+        "--annotation=ver=1",
+        "--attachment=/b.log",
+        "--attachment=/a.log",
+    ]
 
 
 def test_empty_parameters_are_left_out():

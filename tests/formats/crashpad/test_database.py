@@ -167,8 +167,15 @@ def test_a_copied_mac_database_is_read_from_its_sidecars(tmp_path):
     made = MacDatabase(tmp_path)
     made.add(1, "new")
     made.add(2, "pending", creation_time=str(NOW))
-    made.add(3, "completed", creation_time=str(NOW), uploaded="1", id="answer", upload_count="1",
-             last_upload_time=str(NOW + 1))  # fmt: skip
+    made.add(
+        3,
+        "completed",
+        creation_time=str(NOW),
+        uploaded="1",
+        id="answer",
+        upload_count="1",
+        last_upload_time=str(NOW + 1),
+    )
     write_attachment(tmp_path, report_id(3), "._log.txt", b"")
     write_attachment(tmp_path, report_id(3), "log.txt", b"abc")
 
@@ -230,8 +237,11 @@ def test_a_windows_database_is_read_whole(tmp_path):
 
     assert database.kind == "windows"
     assert [report.state for report in database.reports] == [
-        "pending", "uploading", "completed", "new",
-    ]  # fmt: skip
+        "pending",
+        "uploading",
+        "completed",
+        "new",
+    ]
     assert database.reports[1].total_size == 7
     assert database.reports[2].id == "answer"
     assert database.problems == (

@@ -36,8 +36,12 @@ def test_each_option_says_what_follows_from_it():
 @pytest.mark.parametrize(
     ("text", "kind", "message", "hint"),
     [
-        ("no-ratelimit", "upstream", f"no handler knows --no-ratelimit: {EXITS}",
-         "did you mean --no-rate-limit?"),
+        (
+            "no-ratelimit",
+            "upstream",
+            f"no handler knows --no-ratelimit: {EXITS}",
+            "did you mean --no-rate-limit?",
+        ),
         ("--no-gzip-upload", "backtrace", "no handler knows", "did you mean --no-upload-gzip?"),
         ("databse=x", "upstream", "no handler knows", "did you mean --database?"),
         ("log-fil=x", "sentry", "no handler knows", "did you mean --log-file?"),
@@ -54,7 +58,7 @@ def test_each_option_says_what_follows_from_it():
         ("pipe-name=x", "upstream", "connects the handler to its program", ""),
         ("help", "upstream", "no crash is handled", ""),
     ],
-)  # fmt: skip
+)
 def test_what_is_refused_says_why_and_what_to_type(text, kind, message, hint):
     with pytest.raises(UsageError) as caught:
         parse_handler_option(text, kind)

@@ -58,9 +58,21 @@ def test_sizes_count_in_whole_kib():
 
 def report(number, *, created=NOW, state="completed", size=MIB, locked_since=None):
     return DatabaseReport(
-        report_id(number), state, None, "", created, False, 0, None, False,
-        locked_since is not None, locked_since, (), size, "",
-    )  # fmt: skip
+        report_id(number),
+        state,
+        None,
+        "",
+        created,
+        False,
+        0,
+        None,
+        False,
+        locked_since is not None,
+        locked_since,
+        (),
+        size,
+        "",
+    )
 
 
 def test_prune_crash_reports_prune_order():

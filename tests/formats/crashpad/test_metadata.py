@@ -114,9 +114,13 @@ def test_windows_strings_may_not_overlap():
 
 def test_mac_attributes_become_metadata():
     attributes = {
-        "creation_time": b"%d" % NOW, "uploaded": b"1", "id": b"\xff{}", "upload_count": b"2",
-        "last_upload_time": b"%d" % (NOW + 9), "upload_explicitly_requested": b"1",
-    }  # fmt: skip
+        "creation_time": b"%d" % NOW,
+        "uploaded": b"1",
+        "id": b"\xff{}",
+        "upload_count": b"2",
+        "last_upload_time": b"%d" % (NOW + 9),
+        "upload_explicitly_requested": b"1",
+    }
     assert read_mac_metadata(attributes) == Metadata(NOW, True, 2, NOW + 9, True, b"\xff{}")
     assert read_mac_metadata({"creation_time": b"7"}) == Metadata(7)
 

@@ -18,8 +18,13 @@ from crashtool.formats.variables.places import (
 )
 
 BIAS, BASE, CFA = 0x10000, 0x7000, 0x7FF0
-TYPES = {1: StackType("signed", 4), 2: StackType("unsigned", 1), 3: StackType("float", 8),
-         4: StackType("float", 4), 5: StackType("signed", 8)}  # fmt: skip
+TYPES = {
+    1: StackType("signed", 4),
+    2: StackType("unsigned", 1),
+    3: StackType("float", 8),
+    4: StackType("float", 4),
+    5: StackType("signed", 8),
+}
 ENTRY = b"\x55"  # DW_OP_reg5
 
 
@@ -53,10 +58,15 @@ def find_entry_value(expression):
 def scope(frame=None):
     names = {0: "rax", 5: "rdi", 6: "rbp", 17: "xmm0"}
     return Scope(
-        frame or Frame(), Unit(), names, BIAS, lambda: BASE, find_entry_value,
+        frame or Frame(),
+        Unit(),
+        names,
+        BIAS,
+        lambda: BASE,
+        find_entry_value,
         lambda offset: TYPES.get(offset, GENERIC),
         lambda offset, distance: PointeePlace(MemoryPlace(offset), None, distance),
-    )  # fmt: skip
+    )
 
 
 def place_of(*parts, frame=None):
@@ -178,8 +188,11 @@ def test_pieces_of_which_one_is_nowhere():
     assert isinstance(place, PiecesPlace)
     assert [piece.size for piece in place.pieces] == [4, 4, 4, 8]
     assert [type(piece.place) for piece in place.pieces] == [
-        RegisterPlace, LostPlace, ConstantPlace, MemoryPlace,
-    ]  # fmt: skip
+        RegisterPlace,
+        LostPlace,
+        ConstantPlace,
+        MemoryPlace,
+    ]
 
 
 def test_single_bits_of_a_register_are_no_place():

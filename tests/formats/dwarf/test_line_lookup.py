@@ -96,16 +96,21 @@ LISTS = {
 def test_range_lists_of_every_kind_lead_to_the_unit(kind, by_index, wide):
     offset = 8 if wide else 4
     attributes = [
-        (0x73, 0x17, number(0, offset)), (0x74, 0x17, number(offset, offset)),
+        (0x73, 0x17, number(0, offset)),
+        (0x74, 0x17, number(offset, offset)),
         (0x11, 0x01, number(LOW, 8)),
-    ]  # fmt: skip
+    ]
     where = (0x55, 0x23, uleb(0)) if by_index else (0x55, 0x17, number(2 * offset, offset))
     unit, abbreviations = build_unit([*common(wide), *attributes, where], 5, wide=wide)
-    data = build_file({
-        "debug_info": unit, "debug_abbrev": abbreviations, "debug_line": build_lines(5, wide=wide),
-        "debug_rnglists": bytes(offset) + number(offset, offset) + LISTS[kind] + b"\0",
-        "debug_addr": b"".join(number(value, 8) for value in (0, LOW, HIGH)),
-    })  # fmt: skip
+    data = build_file(
+        {
+            "debug_info": unit,
+            "debug_abbrev": abbreviations,
+            "debug_line": build_lines(5, wide=wide),
+            "debug_rnglists": bytes(offset) + number(offset, offset) + LISTS[kind] + b"\0",
+            "debug_addr": b"".join(number(value, 8) for value in (0, LOW, HIGH)),
+        }
+    )
 
     assert at(data, LOW + 4) == "/src/app/main.c:11"
     assert at(data, HIGH) is None
@@ -138,10 +143,14 @@ def test_units_without_code_are_not_tried(kind, tag):
 def test_units_that_aranges_do_not_name_are_asked():
     attributes, _ = spans(4)
     unit, abbreviations = build_unit([*common(), *attributes], 4)
-    data = build_file({
-        "debug_info": unit + unit, "debug_abbrev": abbreviations, "debug_line": build_lines(),
-        "debug_aranges": build_aranges([(LOW + 0x80, 8)]),
-    })  # fmt: skip
+    data = build_file(
+        {
+            "debug_info": unit + unit,
+            "debug_abbrev": abbreviations,
+            "debug_line": build_lines(),
+            "debug_aranges": build_aranges([(LOW + 0x80, 8)]),
+        }
+    )
 
     assert at(data, LOW) == "/src/app/main.c:10"
 
@@ -150,9 +159,13 @@ def test_a_damaged_unit_costs_its_own_answers_alone():
     attributes, _ = spans(4)
     unit, abbreviations = build_unit([*common(), *attributes], 4)
     broken = unit[:11] + b"\x63" + unit[12:]  # an abbreviation that is missing
-    data = build_file({
-        "debug_info": broken + unit, "debug_abbrev": abbreviations, "debug_line": build_lines(),
-    })  # fmt: skip
+    data = build_file(
+        {
+            "debug_info": broken + unit,
+            "debug_abbrev": abbreviations,
+            "debug_line": build_lines(),
+        }
+    )
 
     assert at(data, LOW) == "/src/app/main.c:10"
 
@@ -161,10 +174,13 @@ def test_code_that_the_linker_dropped_has_no_lines():
     program = build_program([(0x10, 1, 99)], end=0x2000, low=0x10) + build_program()
 
     data = build(4, where="size", lines=build_lines(program=program))
-    unbounded = build_file({
-        "debug_info": build_unit(common())[0], "debug_abbrev": build_unit(common())[1],
-        "debug_line": build_lines(program=program),
-    })  # fmt: skip
+    unbounded = build_file(
+        {
+            "debug_info": build_unit(common())[0],
+            "debug_abbrev": build_unit(common())[1],
+            "debug_line": build_lines(program=program),
+        }
+    )
 
     assert at(data, LOW) == at(unbounded, LOW) == "/src/app/main.c:10"
     assert at(unbounded, HIGH + 4) is None
@@ -185,23 +201,33 @@ def test_special_opcodes_and_fixed_advances_move_on():
     data = build(4, lines=build_lines(program=program))
 
     assert [at(data, LOW + place) for place in (0, 3, 20, 21)] == [
-        "/src/app/main.c:1", "/src/app/main.c:3", "/src/app/main.c:3", "/src/app/main.c:3",
-    ]  # fmt: skip
+        "/src/app/main.c:1",
+        "/src/app/main.c:3",
+        "/src/app/main.c:3",
+        "/src/app/main.c:3",
+    ]
 
 
 def test_strings_may_be_elsewhere():
     attributes, _ = spans(5)
     lines = build_lines(5)
     named = [
-        (0x72, 0x17, number(8, 4)), (0x03, 0x25, b"\1"), (0x1B, 0x1F, number(1, 4)),
+        (0x72, 0x17, number(8, 4)),
+        (0x03, 0x25, b"\1"),
+        (0x1B, 0x1F, number(1, 4)),
         (0x10, 0x17, bytes(4)),
-    ]  # fmt: skip
+    ]
     unit, abbreviations = build_unit([*named, *attributes], 5)
-    data = build_file({
-        "debug_info": unit, "debug_abbrev": abbreviations, "debug_line": lines,
-        "debug_str": b"?\0main.c\0", "debug_line_str": b"?/home/dev\0",
-        "debug_str_offsets": bytes(8) + number(0, 4) + number(2, 4),
-    })  # fmt: skip
+    data = build_file(
+        {
+            "debug_info": unit,
+            "debug_abbrev": abbreviations,
+            "debug_line": lines,
+            "debug_str": b"?\0main.c\0",
+            "debug_line_str": b"?/home/dev\0",
+            "debug_str_offsets": bytes(8) + number(0, 4) + number(2, 4),
+        }
+    )
 
     assert at(data, LOW) == "/home/dev/main.c:10"
 
@@ -229,12 +255,13 @@ def test_a_32_bit_program_is_read():
     unit, abbreviations = build_unit([*common(), *attributes], 4, address_size=4)
     data = build_file(
         {
-            "debug_info": unit, "debug_abbrev": abbreviations,
+            "debug_info": unit,
+            "debug_abbrev": abbreviations,
             "debug_line": build_lines(address_size=4),
             "debug_aranges": build_aranges(address_size=4),
         },
         wide=False,
-    )  # fmt: skip
+    )
 
     assert at(data, LOW) == "/src/app/main.c:10"
 

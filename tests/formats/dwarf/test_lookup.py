@@ -74,18 +74,24 @@ def function(name, low, size, *more, children=None, version=4, label=""):
 
 def inlined(origin, low, size, line, *more, children=None, version=4):
     return entry(
-        dw.INLINED, refer(dw.ABSTRACT_ORIGIN, origin), address(dw.LOW, low),
-        size_of(low, size, version), data(dw.CALL_FILE, 1), data(dw.CALL_LINE, line), *more,
+        dw.INLINED,
+        refer(dw.ABSTRACT_ORIGIN, origin),
+        address(dw.LOW, low),
+        size_of(low, size, version),
+        data(dw.CALL_FILE, 1),
+        data(dw.CALL_LINE, line),
+        *more,
         children=children,
-    )  # fmt: skip
+    )
 
 
 def open_file(root, symbols=None, *, version=4, wide=False, more=None, **options):
     info, abbreviations, _ = build_tree(root, version, wide=wide, **options)
     sections = {
-        "debug_info": info, "debug_abbrev": abbreviations,
+        "debug_info": info,
+        "debug_abbrev": abbreviations,
         "debug_line": build_lines(version, wide=wide),
-    }  # fmt: skip
+    }
     content = build_file(sections | (more or {}))
     return DwarfLookup(open_sections(content), symbols)
 
@@ -255,8 +261,10 @@ def test_the_innermost_of_functions_that_overlap_counts():
     root = unit_of(function("large", LOW, 0x20), function("small", LOW + 8, 4))
 
     assert [names_at(open_file(root), LOW + place) for place in (7, 8, 12)] == [
-        ["large"], ["small"], ["large"],
-    ]  # fmt: skip
+        ["large"],
+        ["small"],
+        ["large"],
+    ]
 
 
 def test_an_origin_may_be_in_another_unit():
@@ -264,10 +272,13 @@ def test_an_origin_may_be_in_another_unit():
     first, abbreviations, labels = build_tree(shared)
     row = function("", LOW, SIZE, refer_anywhere(dw.ABSTRACT_ORIGIN, labels["go"]))
     second, more, _ = build_tree(unit_of(row), table=len(abbreviations))
-    content = build_file({
-        "debug_info": first + second, "debug_abbrev": abbreviations + more,
-        "debug_line": build_lines(),
-    })  # fmt: skip
+    content = build_file(
+        {
+            "debug_info": first + second,
+            "debug_abbrev": abbreviations + more,
+            "debug_line": build_lines(),
+        }
+    )
 
     assert names_at(DwarfLookup(open_sections(content)), LOW) == ["go"]
 
@@ -278,10 +289,13 @@ def test_a_damaged_unit_costs_itself_alone():
     sound, more, _ = build_tree(unit_of(function("main", LOW, 8)), table=len(abbreviations))
     place = labels["gone"]
     damaged = damaged[:place] + b"\x7f" + damaged[place + 1 :]  # no such abbreviation
-    content = build_file({
-        "debug_info": damaged + sound, "debug_abbrev": abbreviations + more,
-        "debug_line": build_lines(),
-    })  # fmt: skip
+    content = build_file(
+        {
+            "debug_info": damaged + sound,
+            "debug_abbrev": abbreviations + more,
+            "debug_line": build_lines(),
+        }
+    )
     lookup = DwarfLookup(open_sections(content), Symbols(("gone", FAR, 8)))
 
     assert names_at(lookup, FAR) == ["gone"]
@@ -386,8 +400,10 @@ def build_rich(version):
     root = unit_of(scope, block, row, function("far", FAR, 8, version=version), version=version)
     info, abbreviations, _ = build_tree(root, version)
     return {
-        "debug_info": info, "debug_abbrev": abbreviations, "debug_line": build_lines(version),
-    }  # fmt: skip
+        "debug_info": info,
+        "debug_abbrev": abbreviations,
+        "debug_line": build_lines(version),
+    }
 
 
 def look_up(content):

@@ -20,14 +20,34 @@ GC = "-ffunction-sections -Wl,--gc-sections"
 OPTIONS = [
     *(("g++", f"-g -O2 -gdwarf-{version}") for version in (2, 3, 4, 5)),
     *(("clang", f"-g -O2 -gdwarf-{version}") for version in (2, 3, 4, 5)),
-    ("g++", "-g -O0"), ("g++", "-g -O3 -flto"), ("g++", "-g -O2 -gdwarf64"), ("g++", "-g1 -O2"),
-    ("g++", f"-g -O2 {GC}"), ("g++", f"-g -O2 -gdwarf-4 {GC}"), ("g++", "-g -O2 -gz=zlib"),
-    ("g++", "-g -O2 -fdebug-types-section"), ("g++", "-g -O2 -fopenmp"), ("g++", "-g -O1 -no-pie"),
-    ("clang", "-gmlt -O2"), ("clang", f"-g -O2 {GC}"), ("clang", f"-g -O2 -gdwarf-4 {GC}"),
-    ("clang", "-g -O2 -gsimple-template-names"), ("clang", "-g -O2 -gdwarf-aranges"),
-]  # fmt: skip
-OBJECTS = ("dwarf4", "dwarf5", "full.debug", "g1", "gz_gnu_old", "gz_zlib", "gz_zstd", "lto",
-           "simple_templates", "types_section")  # fmt: skip
+    ("g++", "-g -O0"),
+    ("g++", "-g -O3 -flto"),
+    ("g++", "-g -O2 -gdwarf64"),
+    ("g++", "-g1 -O2"),
+    ("g++", f"-g -O2 {GC}"),
+    ("g++", f"-g -O2 -gdwarf-4 {GC}"),
+    ("g++", "-g -O2 -gz=zlib"),
+    ("g++", "-g -O2 -fdebug-types-section"),
+    ("g++", "-g -O2 -fopenmp"),
+    ("g++", "-g -O1 -no-pie"),
+    ("clang", "-gmlt -O2"),
+    ("clang", f"-g -O2 {GC}"),
+    ("clang", f"-g -O2 -gdwarf-4 {GC}"),
+    ("clang", "-g -O2 -gsimple-template-names"),
+    ("clang", "-g -O2 -gdwarf-aranges"),
+]
+OBJECTS = (
+    "dwarf4",
+    "dwarf5",
+    "full.debug",
+    "g1",
+    "gz_gnu_old",
+    "gz_zlib",
+    "gz_zstd",
+    "lto",
+    "simple_templates",
+    "types_section",
+)
 PROGRAMS = ("O0/kindscc", "O2/kindscc", "O2/oops", "O2-m32/kindscc", "O2-static/kinds", "O3/kinds")
 MAX_ADDRESSES = 400
 
@@ -71,14 +91,15 @@ def find_difference(mine, theirs, known):
     is_same = [row[1:] for row in mine] == [row[1:] for row in theirs]
     rules = {
         "plt": not mine and others in (["_init"], ["_fini"]),
-        "lines without entries": len(mine) == 1 and mine[0][2] > 0
+        "lines without entries": len(mine) == 1
+        and mine[0][2] > 0
         and theirs in ([], [(names[0], "", 0)]),
         "lost calls": 0 < len(theirs) < len(mine) and mine[-len(theirs) :] == theirs,
         "scopes": is_same and all(name == row or name.endswith(f"::{row}") for name, row in pairs),
         "suffix": is_same and all(name == re.sub(r"(\.\d+)+$", "", row) for name, row in pairs),
         "spelling": is_same and list(map(spell_as_demangled, names)) == others,
         "alias": is_same and names[:-1] == others[:-1] and {names[-1], others[-1]} <= known,
-    }  # fmt: skip
+    }
     return next((name for name, holds in rules.items() if holds), "")
 
 
@@ -111,8 +132,13 @@ def test_functions_are_those_of_symbolic(tmp_path, compiler, options):
     run_tool(*command, cwd=tmp_path)
 
     assert assert_explained(tmp_path / "app") <= {
-        "plt", "lines without entries", "scopes", "suffix", "lost calls", "spelling",
-    }  # fmt: skip
+        "plt",
+        "lines without entries",
+        "scopes",
+        "suffix",
+        "lost calls",
+        "spelling",
+    }
 
 
 @pytest.mark.parametrize("name", OBJECTS)

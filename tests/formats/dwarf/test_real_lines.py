@@ -66,12 +66,21 @@ untyped:
 """
 MAX_PLACES = 600
 OPTIONS = [
-    ("gcc", "-g"), ("gcc", "-g -gdwarf-3"), ("gcc", "-g -gdwarf-2"), ("gcc", "-g -gdwarf64"),
-    ("gcc", "-g1"), ("gcc", "-g -gz=zlib"), ("gcc", "-g -gsplit-dwarf"),
-    ("gcc", "-g -gsplit-dwarf -gdwarf-4"), ("gcc", "-g -gsplit-dwarf -ffunction-sections"),
-    ("clang", "-gmlt"), ("clang", "-gmlt -gdwarf-4"), ("clang", "-g"),
-    ("clang", "-g -gsplit-dwarf"), ("clang", "-g -gsplit-dwarf -gdwarf-4"),
-]  # fmt: skip
+    ("gcc", "-g"),
+    ("gcc", "-g -gdwarf-3"),
+    ("gcc", "-g -gdwarf-2"),
+    ("gcc", "-g -gdwarf64"),
+    ("gcc", "-g1"),
+    ("gcc", "-g -gz=zlib"),
+    ("gcc", "-g -gsplit-dwarf"),
+    ("gcc", "-g -gsplit-dwarf -gdwarf-4"),
+    ("gcc", "-g -gsplit-dwarf -ffunction-sections"),
+    ("clang", "-gmlt"),
+    ("clang", "-gmlt -gdwarf-4"),
+    ("clang", "-g"),
+    ("clang", "-g -gsplit-dwarf"),
+    ("clang", "-g -gsplit-dwarf -gdwarf-4"),
+]
 
 
 @pytest.fixture
@@ -107,9 +116,12 @@ def list_lines(program, truth):
     found = [lines.find(place - layout.base) for place in places]
     ours = [row and f"{row.file}:{row.line}" for row in found]
     answers = subprocess.run(
-        ["addr2line", "-e", truth], input="\n".join(map(hex, places)), capture_output=True,
-        text=True, check=True,
-    ).stdout.splitlines()  # fmt: skip
+        ["addr2line", "-e", truth],
+        input="\n".join(map(hex, places)),
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.splitlines()
     words = [answer.partition(" (disc")[0] for answer in answers]
     theirs = [None if word.endswith((":?", ":0")) else normpath(word) for word in words]
     return places, ours, theirs
@@ -122,8 +134,10 @@ def check(program, truth):
     named = set(filter(None, ours))
     assert len(named) > 15
     assert {name.rpartition("/")[2].partition(":")[0] for name in named} == {
-        "main.c", "part.h", "helper.s",
-    }  # fmt: skip
+        "main.c",
+        "part.h",
+        "helper.s",
+    }
 
 
 def read_code(program):

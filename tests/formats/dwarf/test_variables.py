@@ -77,8 +77,16 @@ FLAGS = {
     "clang, 5": ["clang++", "-gdwarf-5"],
     "clang, 4": ["clang++", "-gdwarf-4"],
 }
-SECTIONS = (".debug_info", ".debug_abbrev", ".debug_loclists", ".debug_loc", ".debug_types",
-            ".debug_str", ".debug_addr", ".debug_str_offsets")  # fmt: skip
+SECTIONS = (
+    ".debug_info",
+    ".debug_abbrev",
+    ".debug_loclists",
+    ".debug_loc",
+    ".debug_types",
+    ".debug_str",
+    ".debug_addr",
+    ".debug_str_offsets",
+)
 MAX_SECONDS = 5.0
 
 
@@ -119,8 +127,13 @@ def test_names_kinds_and_types_as_the_source_has_them(tmp_path, flags):
         first.setdefault(row.name, row)
     assert {name: row.type.name for name, row in first.items()} == TYPES
     assert {name for name, row in first.items() if row.kind == "argument"} == {
-        "number", "mesh", "text", "function", "kind", "level",
-    }  # fmt: skip
+        "number",
+        "mesh",
+        "text",
+        "function",
+        "kind",
+        "level",
+    }
     assert first["calls"].kind == "static"
     assert [row.type.name for row in variables if row.name == "number"] == ["int", "double"]
 
@@ -128,8 +141,9 @@ def test_names_kinds_and_types_as_the_source_has_them(tmp_path, flags):
     members = kind.details.members
     assert [row.name for row in members] == ["Base", "low", "high", "own"]
     assert [(8 * row.offset + row.bit_offset, row.bit_size) for row in members[1:3]] == [
-        (96, 3), (99, 5),
-    ]  # fmt: skip
+        (96, 3),
+        (99, 5),
+    ]
     assert (members[0].is_base, members[0].offset, members[3].offset) == (True, 0, 16)
     assert set(first["kind"].type.details.enumerators) == {(0, "A"), (5, "B"), (-1, "C")}
     assert set(first["level"].type.details.enumerators) >= {(200, "Level::HIGH")}

@@ -14,9 +14,14 @@ from crashtool.formats.dwarf.tree_names import TreeNames
 from crashtool.formats.dwarf.unit_table import UnitTable
 
 FILES = [
-    "objects/elf/full", "objects/elf/dwarf4", "objects/elf/types_section", "objects/elf/lto",
-    "linux/bin/O0/kinds", "linux/bin/O2-m32/kindscc", "windows/bin/dwarf-x64/crasher.exe",
-]  # fmt: skip
+    "objects/elf/full",
+    "objects/elf/dwarf4",
+    "objects/elf/types_section",
+    "objects/elf/lto",
+    "linux/bin/O0/kinds",
+    "linux/bin/O2-m32/kindscc",
+    "windows/bin/dwarf-x64/crasher.exe",
+]
 
 
 @pytest.fixture(params=FILES)

@@ -108,13 +108,18 @@ def ours_and_theirs(dump, file):
         (
             streams.EXCEPTION,
             lambda: [
-                (exception.thread_id, exception.code, exception.flags, exception.address,
-                 exception.parameters)
+                (
+                    exception.thread_id,
+                    exception.code,
+                    exception.flags,
+                    exception.address,
+                    exception.parameters,
+                )
             ],
             ExceptionList,
             lambda found: [exception_of_theirs(row) for row in found.exception_records],
         ),
-    ):  # fmt: skip
+    ):
         place = dump.find_place(stream_type)
         if place is not None and place.size and dump.find_stream(stream_type) is not None:
             yield stream_type, ours(), theirs(stream_type, parser, convert)
@@ -122,27 +127,57 @@ def ours_and_theirs(dump, file):
 
 def system_of_ours(dump):
     system = dump.system
-    return (system.architecture_id, system.platform_id, system.version, system.cpu_count,
-            system.product_type, system.csd)  # fmt: skip
+    return (
+        system.architecture_id,
+        system.platform_id,
+        system.version,
+        system.cpu_count,
+        system.product_type,
+        system.csd,
+    )
 
 
 def system_of_theirs(found):
     version = f"{found.MajorVersion}.{found.MinorVersion}.{found.BuildNumber}"
-    return (found.ProcessorArchitecture.value, found.PlatformId.value, version,
-            found.NumberOfProcessors, found.ProductType.value, found.CSDVersion)  # fmt: skip
+    return (
+        found.ProcessorArchitecture.value,
+        found.PlatformId.value,
+        version,
+        found.NumberOfProcessors,
+        found.ProductType.value,
+        found.CSDVersion,
+    )
 
 
 def thread_of_ours(row):
-    return (row.id, row.suspend_count, row.priority_class, row.priority, row.teb,
-            row.stack_start, row.stack.size, row.stack.rva, row.context.size,
-            row.context.rva)  # fmt: skip
+    return (
+        row.id,
+        row.suspend_count,
+        row.priority_class,
+        row.priority,
+        row.teb,
+        row.stack_start,
+        row.stack.size,
+        row.stack.rva,
+        row.context.size,
+        row.context.rva,
+    )
 
 
 def thread_of_theirs(row):
     stack, context = row.Stack, row.ThreadContext
-    return (row.ThreadId, row.SuspendCount, row.PriorityClass, row.Priority, row.Teb,
-            stack.StartOfMemoryRange, stack.MemoryLocation.DataSize, stack.MemoryLocation.Rva,
-            context.DataSize, context.Rva)  # fmt: skip
+    return (
+        row.ThreadId,
+        row.SuspendCount,
+        row.PriorityClass,
+        row.Priority,
+        row.Teb,
+        stack.StartOfMemoryRange,
+        stack.MemoryLocation.DataSize,
+        stack.MemoryLocation.Rva,
+        context.DataSize,
+        context.Rva,
+    )
 
 
 def segments_of_theirs(found):
@@ -154,8 +189,13 @@ def segments_of_theirs(found):
 
 def exception_of_theirs(row):
     record = row.ExceptionRecord
-    return (row.ThreadId, record.ExceptionCode_raw, record.ExceptionFlags, record.ExceptionAddress,
-            tuple(record.ExceptionInformation[: record.NumberParameters]))  # fmt: skip
+    return (
+        row.ThreadId,
+        record.ExceptionCode_raw,
+        record.ExceptionFlags,
+        record.ExceptionAddress,
+        tuple(record.ExceptionInformation[: record.NumberParameters]),
+    )
 
 
 def classify(dump, file, stream_type, ours, theirs):
@@ -198,8 +238,11 @@ def test_streams_are_what_the_minidump_package_reads(dumps):
 
 def library_environment(path, dump):
     """The package's own reading of the environment, over all memory of the dump."""
-    lists = [row for kind in (MinidumpMemoryList, MinidumpMemory64List) for row in
-             segments_in(dump, path, kind)]  # fmt: skip
+    lists = [
+        row
+        for kind in (MinidumpMemoryList, MinidumpMemory64List)
+        for row in segments_in(dump, path, kind)
+    ]
     with path.open("rb") as file:
         from minidump.minidumpreader import MinidumpFileReader
 

@@ -77,8 +77,11 @@ def test_the_stream_stays_where_it_is_and_eight_bytes_of_it_change():
 
 def test_others_are_kept_the_same_key_is_replaced_and_new_ones_follow():
     assert Minidump(annotate(pack_with(INFO))).crashpad.annotations == (
-        ("prod", "Gäme 2"), ("empty", ""), ("note", ""), ("z", "x" * 70_000),
-    )  # fmt: skip
+        ("prod", "Gäme 2"),
+        ("empty", ""),
+        ("note", ""),
+        ("z", "x" * 70_000),
+    )
 
 
 def test_a_list_of_none_is_filled():
@@ -94,8 +97,10 @@ def test_texts_that_are_no_text_and_longer_than_is_read_stay_as_they_are():
 
     assert len(graft.tail) < 64  # their texts are not written again
     assert Minidump(apply(graft, data)).crashpad.annotations == (
-        ("k", raw), ("long", long), ("old", "2"),
-    )  # fmt: skip
+        ("k", raw),
+        ("long", long),
+        ("old", "2"),
+    )
 
 
 def test_a_key_that_is_there_twice_is_there_once_afterwards():
@@ -246,10 +251,7 @@ def is_dump(path):
 
 
 def list_dumps(root):
-    return sorted(
-        path for path in (SHARED / root).rglob("*")
-        if path.is_file() and is_dump(path)
-    )  # fmt: skip
+    return sorted(path for path in (SHARED / root).rglob("*") if path.is_file() and is_dump(path))
 
 
 def walk_forms(data):
@@ -283,6 +285,8 @@ def test_every_real_dump_keeps_every_other_byte_and_is_read_back(root):
             assert annotate(changed) == changed, path
             forms, compared = forms + 1, compared + len(data)
             longer += len(changed) - len(data)
-    print(f"\n{root}: {len(dumps)} dumps, {forms} forms, {compared:,} bytes compared, "
-          f"{longer:,} appended, refused: {sorted(set(refused))}")  # fmt: skip
+    print(
+        f"\n{root}: {len(dumps)} dumps, {forms} forms, {compared:,} bytes compared, "
+        f"{longer:,} appended, refused: {sorted(set(refused))}"
+    )
     assert len(set(refused)) <= len(dumps) // 20

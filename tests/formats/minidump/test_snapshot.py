@@ -92,8 +92,9 @@ def test_threads_on_one_stack_are_one_range(reopen):
         assert dump.problems == []
         assert [one.stack.size for one in dump.threads] == [100, 100]
         assert [(one.start, one.size) for one in dump.memory.ranges] == [
-            (0x500000, 4), (STACK.start, 100),
-        ]  # fmt: skip
+            (0x500000, 4),
+            (STACK.start, 100),
+        ]
 
 
 def test_a_process_that_did_not_crash_has_no_exception(reopen):

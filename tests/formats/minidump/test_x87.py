@@ -11,10 +11,21 @@ DENORMAL = bytes.fromhex("01000000000000000000")
 
 def area(top, in_use, *rows):
     slots = b"".join(row.ljust(16, b"\0") for row in rows).ljust(128, b"\0")
-    return Fxsave(
-        control=0x37F, status=top << 11, tag=in_use, opcode=0x123, instruction=0x1000,
-        operand=0x2000, code_segment=0x23, data_segment=0x2B, registers=slots,
-    ).pack().ljust(512, b"\0")  # fmt: skip
+    return (
+        Fxsave(
+            control=0x37F,
+            status=top << 11,
+            tag=in_use,
+            opcode=0x123,
+            instruction=0x1000,
+            operand=0x2000,
+            code_segment=0x23,
+            data_segment=0x2B,
+            registers=slots,
+        )
+        .pack()
+        .ljust(512, b"\0")
+    )
 
 
 def tags(data):

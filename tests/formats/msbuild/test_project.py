@@ -54,10 +54,10 @@ def test_property_sheets_come_first_and_lists_are_joined():
     )
     own = {
         "ClCompile": {
-            "AdditionalIncludeDirectories":
-            r"src;%(AdditionalIncludeDirectories);$(CrashpadRoot)\x",
+            "AdditionalIncludeDirectories": r"src;%(AdditionalIncludeDirectories)"
+            r";$(CrashpadRoot)\x",
         }
-    }  # fmt: skip
+    }
     text = build_project({"Release|x64": own}, sheets=(r".\crashpad.props",))
 
     found = read({"game.vcxproj": text, "crashpad.props": sheet})["Release|x64"]
@@ -168,8 +168,10 @@ def test_imports_that_are_not_there_or_not_the_projects_are_named():
 
 
 def test_sheets_that_import_each_other_come_to_an_end():
-    sheets = {name: build_sheet(f'<Import Project="{other}" />') for name, other in
-              (("a.props", "b.props"), ("b.props", "a.props"))}  # fmt: skip
+    sheets = {
+        name: build_sheet(f'<Import Project="{other}" />')
+        for name, other in (("a.props", "b.props"), ("b.props", "a.props"))
+    }
     text = build_project({"Release|x64": RELEASE}, sheets=("a.props",))
 
     found = read({"game.vcxproj": text, **sheets})["Release|x64"]
@@ -264,8 +266,10 @@ def test_work_grows_with_the_project_no_faster_than_it():
 
 def test_many_names_and_values_that_double_take_no_longer():
     def prepare(count):
-        text = "".join(f"<A{number} Condition=\"'$(B)'==''\">$(C)</A{number}><C>$(C)$(C)x</C>"
-                       for number in range(count))  # fmt: skip
+        text = "".join(
+            f"<A{number} Condition=\"'$(B)'==''\">$(C)</A{number}><C>$(C)$(C)x</C>"
+            for number in range(count)
+        )
         content = build_sheet(f"<PropertyGroup>{text}</PropertyGroup>").encode()
         return lambda: read({"a.props": content}, "a.props")
 

@@ -29,22 +29,31 @@ def rules(codes):
     [
         ("e4", ".cfa: sp 0 + .ra: lr"),
         ("02 e4", ".cfa: sp 32 + .ra: lr"),
-        ("c0fa 42 24 e4", (".cfa: sp 4032 + .ra: sp 4024 + ^ fp: sp 4016 + ^ x19: sp 4000 + ^ "
-         "x20: sp 4008 + ^")),
+        (
+            "c0fa 42 24 e4",
+            (".cfa: sp 4032 + .ra: sp 4024 + ^ fp: sp 4016 + ^ x19: sp 4000 + ^ x20: sp 4008 + ^"),
+        ),
         ("d2c5 d004 03 e4", ".cfa: sp 48 + .ra: sp 40 + ^ x19: sp 32 + ^"),
         ("e1 83 e4", ".cfa: fp 32 + .ra: fp 8 + ^ fp: fp 0 + ^"),
         ("e202 42 05 e4", ".cfa: fp 64 + .ra: fp 8 + ^ fp: fp 0 + ^"),
         ("e0000100 e4", ".cfa: sp 4096 + .ra: lr"),
-        ("c8c2 cc03 e4", (".cfa: sp 32 + .ra: lr x22: sp 16 + ^ x23: sp 24 + ^ x19: sp 0 + ^ "
-         "x20: sp 8 + ^")),
+        (
+            "c8c2 cc03 e4",
+            (".cfa: sp 32 + .ra: lr x22: sp 16 + ^ x23: sp 24 + ^ x19: sp 0 + ^ x20: sp 8 + ^"),
+        ),
         ("d401 e4", ".cfa: sp 16 + .ra: lr x19: sp 0 + ^"),
         ("d602 cc03 e4", ".cfa: sp 32 + .ra: sp 24 + ^ x19: sp 0 + ^ x20: sp 8 + ^"),
-        ("e6 e6 cc05 e4", (".cfa: sp 48 + .ra: lr x19: sp 0 + ^ x20: sp 8 + ^ x21: sp 16 + ^ "
-         "x22: sp 24 + ^ x23: sp 32 + ^ x24: sp 40 + ^")),
+        (
+            "e6 e6 cc05 e4",
+            (
+                ".cfa: sp 48 + .ra: lr x19: sp 0 + ^ x20: sp 8 + ^ x21: sp 16 + ^ "
+                "x22: sp 24 + ^ x23: sp 32 + ^ x24: sp 40 + ^"
+            ),
+        ),
         ("d884 da05 de03 dc00 e4", ".cfa: sp 80 + .ra: lr"),
         ("e3 fc e5 02 e4", ".cfa: sp 32 + .ra: lr"),
     ],
-)  # fmt: skip
+)
 def test_codes_are_undone_from_the_last_instruction_on(codes, expected):
     assert rules(codes) == expected
 
@@ -57,8 +66,15 @@ def test_codes_that_do_not_end_or_are_not_known(codes):
 
 def packed(frame, *, linkage=0, integers=0, floats=0, homes=0):
     """A packed entry's word; the frame in bytes."""
-    fields = ((1, 0), (0x40, 2), (floats, 13), (integers, 16), (homes, 20), (linkage, 21),
-              (frame // 16, 23))  # fmt: skip
+    fields = (
+        (1, 0),
+        (0x40, 2),
+        (floats, 13),
+        (integers, 16),
+        (homes, 20),
+        (linkage, 21),
+        (frame // 16, 23),
+    )
     return sum(value << shift for value, shift in fields)
 
 
@@ -68,19 +84,24 @@ def packed(frame, *, linkage=0, integers=0, floats=0, homes=0):
         (packed(0), (0, 0), ".cfa: sp 0 + .ra: lr"),
         (packed(32), (1, 1), ".cfa: sp 32 + .ra: lr"),
         (packed(48, integers=2), (2, 2), ".cfa: sp 48 + .ra: lr x19: sp 32 + ^ x20: sp 40 + ^"),
-        (packed(32, integers=1, linkage=1), (2, 2),
-         ".cfa: sp 32 + .ra: sp 24 + ^ x19: sp 16 + ^"),
+        (packed(32, integers=1, linkage=1), (2, 2), ".cfa: sp 32 + .ra: sp 24 + ^ x19: sp 16 + ^"),
         (packed(16, linkage=1), (1, 1), ".cfa: sp 16 + .ra: sp 0 + ^"),
-        (packed(64, integers=2, linkage=3), (3, 2),
-         ".cfa: fp 64 + .ra: fp 8 + ^ fp: fp 0 + ^ x19: fp 48 + ^ x20: fp 56 + ^"),
-        (packed(1040, integers=2, linkage=3), (4, 3),
-         ".cfa: fp 1040 + .ra: fp 8 + ^ fp: fp 0 + ^ x19: fp 1024 + ^ x20: fp 1032 + ^"),
+        (
+            packed(64, integers=2, linkage=3),
+            (3, 2),
+            ".cfa: fp 64 + .ra: fp 8 + ^ fp: fp 0 + ^ x19: fp 48 + ^ x20: fp 56 + ^",
+        ),
+        (
+            packed(1040, integers=2, linkage=3),
+            (4, 3),
+            ".cfa: fp 1040 + .ra: fp 8 + ^ fp: fp 0 + ^ x19: fp 1024 + ^ x20: fp 1032 + ^",
+        ),
         (packed(32, linkage=2), (3, 2), ".cfa: fp 32 + .ra: fp 8 + ^ fp: fp 0 + ^"),
         (packed(80, homes=1), (5, 2), ".cfa: sp 80 + .ra: lr"),
         (packed(48, floats=3), (3, 3), ".cfa: sp 48 + .ra: lr"),
         (packed(8000), (2, 2), ".cfa: sp 8000 + .ra: lr"),
     ],
-)  # fmt: skip
+)
 def test_packed_entries_stand_for_the_usual_prologue(word, instructions, expected):
     prologue, epilogue = expand_packed(word)
 
@@ -144,9 +165,15 @@ def test_outside_of_functions_there_are_no_rules(address):
 
 @pytest.mark.parametrize(
     ("unwind", "xdata"),
-    [(3, b""), (XDATA, b""), (XDATA, word(0x20 | 1 << 18 | 1 << 27) + CODES), (1 << 30, b""),
-     (XDATA, word(0x20 | 31 << 27)), (packed(16, integers=8), b"")],
-)  # fmt: skip
+    [
+        (3, b""),
+        (XDATA, b""),
+        (XDATA, word(0x20 | 1 << 18 | 1 << 27) + CODES),
+        (1 << 30, b""),
+        (XDATA, word(0x20 | 31 << 27)),
+        (packed(16, integers=8), b""),
+    ],
+)
 def test_damaged_entries_give_no_rules(unwind, xdata):
     tables = build(unwind, xdata)
 
@@ -167,8 +194,10 @@ def test_records_say_what_changes_and_what_has_its_own_value_again():
 def test_chance_does_not_get_anything_but_rules_out_of_it():
     chance = random.Random(3)  # noqa: S311
     for _ in range(3000):
-        tables = build(XDATA if chance.random() < 0.7 else chance.getrandbits(32),
-                       chance.randbytes(chance.randrange(40)))  # fmt: skip
+        tables = build(
+            XDATA if chance.random() < 0.7 else chance.getrandbits(32),
+            chance.randbytes(chance.randrange(40)),
+        )
         found = tables.find_cfi(BEGIN + chance.randrange(0x100))
         assert found is None or found.rules.startswith(".cfa: ")
 

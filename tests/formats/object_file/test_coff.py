@@ -143,9 +143,15 @@ def test_real_objects_are_read():
     read = {name: read_coff((SAMPLES / f"sample_{name}.obj").read_bytes()) for name in names}
 
     assert {name: one.directives.runtime for name, one in read.items()} == {
-        "MD": "MD", "MDd": "MDd", "MT": "MT", "MTd": "MTd", "x86_MD": "MD", "arm64_MD": "MD",
-        "MT_c_only": "MT", "lto": "",
-    }  # fmt: skip
+        "MD": "MD",
+        "MDd": "MDd",
+        "MT": "MT",
+        "MTd": "MTd",
+        "x86_MD": "MD",
+        "arm64_MD": "MD",
+        "MT_c_only": "MT",
+        "lto": "",
+    }
     assert [name for name, one in read.items() if one.is_whole_program] == ["lto"]
     assert read["x86_MD"].architecture == "x86"
     assert read["arm64_MD"].architecture == "arm64"

@@ -34,18 +34,23 @@ def make_image(*, relocated=True, first=0):
     segments = (
         ElfSegment64(segment_type=LOAD, address=first, file_size=0x500, memory_size=0x1234),
         ElfSegment64(segment_type=NOTE, address=first + places["note"], file_size=len(note)),
-        ElfSegment64(segment_type=DYNAMIC, address=first + places["dynamic"],
-                  memory_size=len(dynamic)),
-    )  # fmt: skip
+        ElfSegment64(
+            segment_type=DYNAMIC, address=first + places["dynamic"], memory_size=len(dynamic)
+        ),
+    )
     header = Header64(
-        identification=b"\x7fELF\x02\x01\x01".ljust(16, b"\0"), segments_offset=Header64.SIZE,
-        segment_size=ElfSegment64.SIZE, segment_count=len(segments),
-    )  # fmt: skip
+        identification=b"\x7fELF\x02\x01\x01".ljust(16, b"\0"),
+        segments_offset=Header64.SIZE,
+        segment_size=ElfSegment64.SIZE,
+        segment_count=len(segments),
+    )
     data = bytearray(0x500)
     for place, content in (
         (0, header.pack() + b"".join(row.pack() for row in segments)),
-        (places["note"], note), (places["strings"], strings), (places["dynamic"], dynamic),
-    ):  # fmt: skip
+        (places["note"], note),
+        (places["strings"], strings),
+        (places["dynamic"], dynamic),
+    ):
         data[place : place + len(content)] = content
     return bytes(data)
 

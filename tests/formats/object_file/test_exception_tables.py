@@ -51,9 +51,14 @@ USUAL = ((6, 2, 4), (2, 0, RBP), (1, 0, RBX))
 
 @pytest.mark.parametrize(
     ("place", "depth", "saved"),
-    [(0, 8, set()), (1, 16, {"rbx"}), (2, 24, {"rbx", "rbp"}), (6, 64, {"rbx", "rbp"}),
-     (0x100, 64, {"rbx", "rbp"})],
-)  # fmt: skip
+    [
+        (0, 8, set()),
+        (1, 16, {"rbx"}),
+        (2, 24, {"rbx", "rbp"}),
+        (6, 64, {"rbx", "rbp"}),
+        (0x100, 64, {"rbx", "rbp"}),
+    ],
+)
 def test_only_what_the_prologue_has_done_is_undone(place, depth, saved):
     rules = rules_at(place, USUAL)
 
@@ -162,9 +167,12 @@ def test_an_address_outside_every_function_has_no_rules():
 
 @pytest.mark.parametrize(
     "options",
-    [{"version": 3}, {"flags": 4, "chained": RuntimeFunction(unwind=INFO).pack()},
-     {"flags": 4, "chained": RuntimeFunction(unwind=0xFFFFFF).pack()}],
-)  # fmt: skip
+    [
+        {"version": 3},
+        {"flags": 4, "chained": RuntimeFunction(unwind=INFO).pack()},
+        {"flags": 4, "chained": RuntimeFunction(unwind=0xFFFFFF).pack()},
+    ],
+)
 def test_damage_gives_no_rules(options):
     assert rules_at(0x100, USUAL[:2], **options) is None
 

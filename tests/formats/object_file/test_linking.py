@@ -40,12 +40,17 @@ from tests.synth.object_files import build_elf, build_macho, build_pe, build_uni
 from tests.toolchain import need_programs, run_tool
 
 SIZES = (
-    (elf_structs.VersionNeed, 16), (elf_structs.VersionNeedEntry, 16),
-    (elf_structs.VersionDefinition, 20), (elf_structs.VersionName, 8),
+    (elf_structs.VersionNeed, 16),
+    (elf_structs.VersionNeedEntry, 16),
+    (elf_structs.VersionDefinition, 20),
+    (elf_structs.VersionName, 8),
     (pe_imports.ImportDescriptor, 20),
-    (DataCommand, 16), (LibraryCommand, 24),
-    (macho_signing.SuperBlob, 12), (macho_signing.BlobIndex, 8), (macho_signing.Blob, 8),
-)  # fmt: skip
+    (DataCommand, 16),
+    (LibraryCommand, 24),
+    (macho_signing.SuperBlob, 12),
+    (macho_signing.BlobIndex, 8),
+    (macho_signing.Blob, 8),
+)
 NAMES = ("pthread_create", "__assert_fail", "puts")
 
 
@@ -64,14 +69,18 @@ def dynamic_elf(*, wide=True, big_endian=False, entries=(), strings=b"\0", more=
     what stands in `more`.
     """
     header_kind, segment_kind, kind = (
-        (elf.Header64, elf.ElfSegment64, elf_structs.Dynamic64) if wide
+        (elf.Header64, elf.ElfSegment64, elf_structs.Dynamic64)
+        if wide
         else (elf.Header32, elf.ElfSegment32, elf_structs.Dynamic32)
-    )  # fmt: skip
+    )
     table = header_kind.SIZE + 3 * segment_kind.SIZE
     text = table + (len(entries) + 2) * kind.SIZE
     behind = text + len(strings)
-    rows = [(5, 0x10000 + text), *((tag, value(0x10000 + behind) if callable(value) else value)
-                                   for tag, value in entries), (0, 0)]  # fmt: skip
+    rows = [
+        (5, 0x10000 + text),
+        *((tag, value(0x10000 + behind) if callable(value) else value) for tag, value in entries),
+        (0, 0),
+    ]
     body = b"".join(pack(kind(tag=tag, value=value), big_endian) for tag, value in rows)
     size = behind + len(more)
     segments = (
@@ -83,9 +92,13 @@ def dynamic_elf(*, wide=True, big_endian=False, entries=(), strings=b"\0", more=
         magic=elf.MAGIC, word_class=2 if wide else 1, encoding=2 if big_endian else 1, version=1
     )
     header = header_kind(
-        identification=identification.pack(), file_type=3, machine=62,
-        segments_offset=header_kind.SIZE, segment_size=segment_kind.SIZE, segment_count=3,
-    )  # fmt: skip
+        identification=identification.pack(),
+        file_type=3,
+        machine=62,
+        segments_offset=header_kind.SIZE,
+        segment_size=segment_kind.SIZE,
+        segment_count=3,
+    )
     parts = (pack(header, big_endian), *(pack(row, big_endian) for row in segments))
     return b"".join(parts) + body + strings + more
 
@@ -102,17 +115,26 @@ def test_the_dynamic_section_is_read_in_all_forms(wide, big_endian):
     define = pack(elf_structs.VersionDefinition(version=1, name_count=1, names=20), big_endian)
     define += pack(elf_structs.VersionName(name=place[b"OWN"]), big_endian)
     entries = [
-        (1, place[b"libc"]), (29, place[b"/opt"]), (0x6FFFFFFE, lambda at: at), (0x6FFFFFFF, 1),
-        (0x6FFFFFFC, lambda at: at + len(need)), (0x6FFFFFFD, 1),
-    ]  # fmt: skip
+        (1, place[b"libc"]),
+        (29, place[b"/opt"]),
+        (0x6FFFFFFE, lambda at: at),
+        (0x6FFFFFFF, 1),
+        (0x6FFFFFFC, lambda at: at + len(need)),
+        (0x6FFFFFFD, 1),
+    ]
     data = dynamic_elf(
         wide=wide, big_endian=big_endian, entries=entries, strings=strings, more=need + define
     )
     assert read_dynamic(data, NAMES) == Dynamic(
-        is_dynamic=True, is_wide=wide, machine=62, executable_stack=True, needed=("libc.so.6",),
-        run_paths=("/opt/lib",), needed_versions=(NeededVersion("libc.so.6", "GLIBC_2.34"),),
+        is_dynamic=True,
+        is_wide=wide,
+        machine=62,
+        executable_stack=True,
+        needed=("libc.so.6",),
+        run_paths=("/opt/lib",),
+        needed_versions=(NeededVersion("libc.so.6", "GLIBC_2.34"),),
         defined_versions=frozenset({"OWN_1"}),
-    )  # fmt: skip
+    )
     whole = read_dynamic(data, NAMES)
     for end in range(len(data)):
         cut, fault = attempt(read_dynamic, data[:end], NAMES)
@@ -158,9 +180,12 @@ def test_a_real_program_is_read_as_readelf_reads_it(tmp_path):
     run_tool(*line)
     known = read_dynamic(path.read_bytes(), NAMES)
     said = subprocess.run(
-        ["readelf", "-dVW", path], capture_output=True, text=True, check=True,
+        ["readelf", "-dVW", path],
+        capture_output=True,
+        text=True,
+        check=True,
         env={"LC_ALL": "C", "PATH": "/usr/bin:/bin"},
-    ).stdout  # fmt: skip
+    ).stdout
     assert list(known.needed) == re.findall(r"Shared library: \[(.+?)\]", said)
     assert sorted(row.version for row in known.needed_versions) == sorted(
         re.findall(r"Name: (GLIBC\S+)", said)
@@ -223,8 +248,11 @@ def test_texts_are_found_in_data(kind, encoding):
 
 
 def test_texts_of_code_and_debug_information_are_not():
-    rows = [(".text", 1, 6, TEXT.encode()), (".debug_str", 1, 0, TEXT.encode()),
-            (".data", 1, 3, b"minidump here\0")]  # fmt: skip
+    rows = [
+        (".text", 1, 6, TEXT.encode()),
+        (".debug_str", 1, 0, TEXT.encode()),
+        (".data", 1, 3, b"minidump here\0"),
+    ]
     assert find_texts(build_elf(rows), ("minidump",)) == ("minidump here",)
 
 
@@ -244,11 +272,13 @@ def test_an_elf_file_without_sections_is_searched_whole():
 @pytest.mark.parametrize(
     ("options", "family"),
     [
-        ((), UPSTREAM), ((b"requires NAME=PATH",), BACKTRACE_2018),
-        ((b"_backtrace_internal_guid_override",), BACKTRACE), ((b"report-id",), SENTRY),
+        ((), UPSTREAM),
+        ((b"requires NAME=PATH",), BACKTRACE_2018),
+        ((b"_backtrace_internal_guid_override",), BACKTRACE),
+        ((b"report-id",), SENTRY),
         ((b"http-proxy",), SENTRY),
     ],
-)  # fmt: skip
+)
 def test_the_family_of_a_handler_is_in_its_texts(options, family):
     data = build_elf() + handler_texts(*options)
     assert find_family(data) == family
@@ -264,11 +294,14 @@ def test_the_client_is_told_by_the_names_of_its_files(kind):
 @pytest.mark.parametrize(
     ("data", "anchored"),
     [
-        (elf_program(), True), (elf_program(anchor=False), False),
-        (build_pe(sections=("CPADinfo",)), True), (build_pe(), False),
-        (build_macho(sections=("crashpad_info",)), True), (build_macho(), False),
+        (elf_program(), True),
+        (elf_program(anchor=False), False),
+        (build_pe(sections=("CPADinfo",)), True),
+        (build_pe(), False),
+        (build_macho(sections=("crashpad_info",)), True),
+        (build_macho(), False),
     ],
-)  # fmt: skip
+)
 def test_the_anchor_of_annotations_is_a_note_or_a_section(data, anchored):
     assert find_markers(data).has_anchor == anchored
 

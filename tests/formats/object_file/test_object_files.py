@@ -114,9 +114,12 @@ class TestElf:
             identification=elf.Identification(
                 magic=elf.MAGIC, word_class=2, encoding=1, version=1
             ).pack(),
-            file_type=elf.SHARED, machine=183, segments_offset=64, segment_size=56,
+            file_type=elf.SHARED,
+            machine=183,
+            segments_offset=64,
+            segment_size=56,
             segment_count=1,
-        )  # fmt: skip
+        )
         segment = elf.ElfSegment64(segment_type=4, offset=120, file_size=len(note))
 
         found = read(header.pack() + segment.pack() + note)
@@ -341,10 +344,15 @@ class TestPdb:
     def test_quality_shows_in_traits_and_features(self):
         found = read(
             build_pdb(
-                features=(20140508, pdb.FEATURE_FASTLINK), flags=2, named=("/names", "srcsrv"),
-                lines=False, public=False, frames=True, machine=0x14C,
+                features=(20140508, pdb.FEATURE_FASTLINK),
+                flags=2,
+                named=("/names", "srcsrv"),
+                lines=False,
+                public=False,
+                frames=True,
+                machine=0x14C,
             )
-        )  # fmt: skip
+        )
 
         assert found.traits == {object_kinds.FASTLINK, object_kinds.STRIPPED}
         assert found.features == {object_kinds.SOURCES, object_kinds.UNWIND}
@@ -498,10 +506,14 @@ class TestSymbolHeader:
         found = read(
             build_sym(
                 name="Electron Helper (GPU)",
-                lines=("INFO CODE_ID 5CAB1E0012000 app.exe", "FILE 0 a.c", "PUBLIC 1 0 f",
-                       "STACK CFI INIT 0 1 x"),
+                lines=(
+                    "INFO CODE_ID 5CAB1E0012000 app.exe",
+                    "FILE 0 a.c",
+                    "PUBLIC 1 0 f",
+                    "STACK CFI INIT 0 1 x",
+                ),
             )
-        )  # fmt: skip
+        )
 
         assert found.debug_id.breakpad == "0123456789ABCDEF0123456789ABCDEF0"
         assert found.debug_file == "Electron Helper (GPU)"
@@ -558,10 +570,15 @@ class TestKinds:
 @pytest.mark.parametrize(
     "data",
     [
-        full_elf(), full_elf(wide=False, big_endian=True, machine=8), build_pe(), build_pdb(),
-        build_macho(), build_universal([(7, build_macho())]), build_sym(),
+        full_elf(),
+        full_elf(wide=False, big_endian=True, machine=8),
+        build_pe(),
+        build_pdb(),
+        build_macho(),
+        build_universal([(7, build_macho())]),
+        build_sym(),
     ],
-)  # fmt: skip
+)
 def test_a_file_cut_anywhere_or_set_to_ones_gives_an_error_or_objects(data):
     for place in range(min(len(data), 2048)):
         for changed in (data[:place], data[:place] + b"\xff\xff\xff\xff" + data[place + 4 :]):

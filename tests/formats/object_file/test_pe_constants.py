@@ -33,16 +33,21 @@ def build(*, blocks=(), imports=(0, 0), constants=bytes(range(256)) * 32):
     for address, content, kind in zip((0x1000, 0x4000, 0x5000), contents, kinds, strict=True):
         rows.append(
             pe.SectionHeader(
-                name=b".%x" % address, virtual_size=len(content) - 16 * (address == 0x1000),
-                address=address, size=len(content), offset=offset,
+                name=b".%x" % address,
+                virtual_size=len(content) - 16 * (address == 0x1000),
+                address=address,
+                size=len(content),
+                offset=offset,
                 characteristics=INITIALIZED_DATA | kind,
             )
-        )  # fmt: skip
+        )
         offset += len(content)
     header = pe.FileHeader(
-        signature=pe.SIGNATURE, machine=0x8664, section_count=3,
+        signature=pe.SIGNATURE,
+        machine=0x8664,
+        section_count=3,
         optional_size=pe.OptionalHeader64.SIZE + 16 * 8,
-    )  # fmt: skip
+    )
     optional = pe.OptionalHeader64(magic=pe.MAGIC_64, directory_count=16)
     parts = (pe.DosHeader(magic=b"MZ", header_offset=64), header, optional, *directories, *rows)
     return b"".join(part.pack() for part in parts).ljust(HEADERS, b"\0") + b"".join(contents)
@@ -55,11 +60,17 @@ def test_structs_have_the_published_sizes():
 @pytest.mark.parametrize(
     ("address", "size", "content"),
     [
-        (0x1000, 4, b"\0\1\2\3"), (0x10FE, 4, b"\xfe\xff\0\1"), (0xFFF, 4, None),
-        (0x2FEC, 4, b"\xec\xed\xee\xef"), (0x2FED, 4, None), (0x4000, 4, None), (0x9000, 1, None),
-        (0x1000, 0, None), (0x1000, 1 << 20, None),
+        (0x1000, 4, b"\0\1\2\3"),
+        (0x10FE, 4, b"\xfe\xff\0\1"),
+        (0xFFF, 4, None),
+        (0x2FEC, 4, b"\xec\xed\xee\xef"),
+        (0x2FED, 4, None),
+        (0x4000, 4, None),
+        (0x9000, 1, None),
+        (0x1000, 0, None),
+        (0x1000, 1 << 20, None),
     ],
-)  # fmt: skip
+)
 def test_what_is_read_is_not_writable_and_inside_its_section(address, size, content):
     assert PeConstants(build()).read(address, size) == content
 
@@ -67,11 +78,20 @@ def test_what_is_read_is_not_writable_and_inside_its_section(address, size, cont
 @pytest.mark.parametrize(
     ("address", "size", "is_read"),
     [
-        (0x1100, 8, True), (0x1100, 16, True), (0x1100, 17, False), (0x1110, 1, False),
-        (0x1117, 1, False), (0x1118, 8, True), (0x1FF0, 8, True), (0x1FFC, 2, False),
-        (0x2000, 1, False), (0x2003, 1, False), (0x2004, 4, True), (0x1200, 8, True),
+        (0x1100, 8, True),
+        (0x1100, 16, True),
+        (0x1100, 17, False),
+        (0x1110, 1, False),
+        (0x1117, 1, False),
+        (0x1118, 8, True),
+        (0x1FF0, 8, True),
+        (0x1FFC, 2, False),
+        (0x2000, 1, False),
+        (0x2003, 1, False),
+        (0x2004, 4, True),
+        (0x1200, 8, True),
     ],
-)  # fmt: skip
+)
 def test_what_depends_on_where_the_image_is_loaded_is_not_read(address, size, is_read):
     """Pointers at 0x1110 and, over the end of a page, at 0x1ffc; what has no kind is padding."""
     blocks = [(0x1000, [0xA110, 0x0200]), (0x1000, [0xAFFC])]

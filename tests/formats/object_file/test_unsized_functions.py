@@ -132,10 +132,13 @@ class TestPe:
     @pytest.mark.parametrize(
         ("written", "name"),
         [
-            ("__Z1fv", "_Z1fv"), ("_main", "main"), ("__Z1fPv@4", "_Z1fPv"), ("_call@8", "call@8"),
+            ("__Z1fv", "_Z1fv"),
+            ("_main", "main"),
+            ("__Z1fPv@4", "_Z1fPv"),
+            ("_call@8", "call@8"),
             ("@fast@4", "@fast@4"),
         ],
-    )  # fmt: skip
+    )
     def test_names_on_x86_lose_what_calling_conventions_add(self, written, name):
         symbols = [(written, 1, 0, FUNCTION, EXTERNAL)]
         data = build_pe({}, symbols=symbols, machine=0x14C, wide=False, base=0x400000)

@@ -83,9 +83,11 @@ def test_merged_calls_stand_within_one_another(builder):
     inner = builder.id(cv.LF_FUNC_ID, struct.pack("<II", scope, number) + b"inner\0")
     module = builder.modules[0]
     module.procedure(
-        "caller", 0x100, 0x20,
+        "caller",
+        0x100,
+        0x20,
         sites=[(outer, [3, 4, 4, 8], [(inner, [6, 4, 3, 6, 4, 2], [])])],
-    )  # fmt: skip
+    )
     own, other = module.file("caller.cpp"), module.file("merged.h")
     module.lines(0x100, 0x20, (own, [(0, 20), (4, 21), (0xC, 22)]))
     module.inlinee(outer, other, 100)
@@ -145,11 +147,15 @@ class TestPublics:
     @pytest.mark.parametrize(
         ("machine", "name", "shown"),
         [
-            (0x14C, "_f", "f"), (0x14C, "_f@8", "f"), (0x14C, "@f@8", "f"),
-            (0x14C, "__CxxFrameHandler4", "_CxxFrameHandler4"), (0x14C, "?f@@YAXXZ", "?f@@YAXXZ"),
-            (0x8664, "__CxxFrameHandler4", "__CxxFrameHandler4"), (0x14C, "_@8", "@8"),
+            (0x14C, "_f", "f"),
+            (0x14C, "_f@8", "f"),
+            (0x14C, "@f@8", "f"),
+            (0x14C, "__CxxFrameHandler4", "_CxxFrameHandler4"),
+            (0x14C, "?f@@YAXXZ", "?f@@YAXXZ"),
+            (0x8664, "__CxxFrameHandler4", "__CxxFrameHandler4"),
+            (0x14C, "_@8", "@8"),
         ],
-    )  # fmt: skip
+    )
     def test_what_calling_conventions_add_is_taken_off_on_x86(self, machine, name, shown):
         builder = PdbBuilder(machine=machine)
         builder.module().contribution(0x200, 0x10)

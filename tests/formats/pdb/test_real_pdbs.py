@@ -23,23 +23,34 @@ FILES = (
     f"corpus/{TESTDATA}/dump_syms_regtest.pdb",
     "corpus/llvm-mirror__lldb/test/Shell/Minidump/Windows/Sigsegv/Inputs/sigsegv.pdb",
     "corpus/mozilla__dump_syms/test_data/windows/basic32-min.pdb",
-    "truth/objects/pdb/full.pdb", "truth/objects/pdb/ghash.pdb",
-    "truth/objects/pdb/line_tables.pdb", "truth/objects/pdb/public_only.pdb",
-    "truth/windows-variables/loc0.pdb", "truth/windows-variables/loc1.pdb",
+    "truth/objects/pdb/full.pdb",
+    "truth/objects/pdb/ghash.pdb",
+    "truth/objects/pdb/line_tables.pdb",
+    "truth/objects/pdb/public_only.pdb",
+    "truth/windows-variables/loc0.pdb",
+    "truth/windows-variables/loc1.pdb",
     *(
         f"truth/windows/bin/{kind}/{name}.pdb"
         for kind in (
-            "gnu-x64", "gnu-x86", "msvc-arm64", "msvc-x64", "msvc-x64-nopdata", "msvc-x86",
+            "gnu-x64",
+            "gnu-x86",
+            "msvc-arm64",
+            "msvc-x64",
+            "msvc-x64-nopdata",
+            "msvc-x86",
             "msvc-x86-fpo",
         )
         for name in ("crasher", "plugin")
     ),
-)  # fmt: skip
+)
 # Of these many functions are folded: one address, several names, and each reader takes another.
 FOLDED = (
-    "myConsoleCrasher.pdb", "wkernel32.pdb", "basic32-min.pdb", "dump_syms_regtest.pdb",
+    "myConsoleCrasher.pdb",
+    "wkernel32.pdb",
+    "basic32-min.pdb",
+    "dump_syms_regtest.pdb",
     "crash.pdb",
-)  # fmt: skip
+)
 
 
 @pytest.fixture

@@ -21,21 +21,25 @@ from tests.conftest import shared
 from tests.formats.pdb.test_variables import Frame
 
 FILES = (
-    "truth/windows-variables/loc0.pdb", "truth/windows-variables/loc1.pdb",
-    "truth/windows/bin/msvc-x64/crasher.pdb", "truth/windows/bin/msvc-x86-fpo/crasher.pdb",
+    "truth/windows-variables/loc0.pdb",
+    "truth/windows-variables/loc1.pdb",
+    "truth/windows/bin/msvc-x64/crasher.pdb",
+    "truth/windows/bin/msvc-x86-fpo/crasher.pdb",
     "truth/windows/bin/msvc-arm64/crasher.pdb",
     "corpus/google__bloaty/tests/testdata/PE/x64/msvc-16.0-foo-bar-main-cv.pdb",
     "corpus/BugSplat-Git__bugsplat-dotnet-standard/BugSplatDotNetStandard.Test/Files/myConsoleCrasher.pdb",
     "corpus/getsentry__symbolicator/tests/fixtures/symbols/crash.pdb/3249D99D0C4049318610F4E4FB0B6936ffffffff/crash.pdb",
     "corpus/llvm-mirror__lldb/test/Shell/Minidump/Windows/Sigsegv/Inputs/sigsegv.pdb",
-)  # fmt: skip
+)
 BASE = 1  # a number that no base has
 HEAD = re.compile(r" *(0x[0-9A-F]+|\d+) \| ((?:S|LF)_\w+) \[(size = \d+)\](?: `(.*)`)?(.*)$")
 SPAN = re.compile(r"(\d{4}):(\d+)(?:, length = |,\+)(\d+)")
 HEADS = {
-    "S_DEFRANGE_REGISTER": 16, "S_DEFRANGE_FRAMEPOINTER_REL": 16,
-    "S_DEFRANGE_SUBFIELD_REGISTER": 20, "S_DEFRANGE_REGISTER_REL": 20,
-}  # fmt: skip
+    "S_DEFRANGE_REGISTER": 16,
+    "S_DEFRANGE_FRAMEPOINTER_REL": 16,
+    "S_DEFRANGE_SUBFIELD_REGISTER": 20,
+    "S_DEFRANGE_REGISTER_REL": 20,
+}
 GAP = re.compile(r"\((\d+),(\d+)\)")
 
 

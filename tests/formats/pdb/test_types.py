@@ -173,8 +173,11 @@ def test_an_enumeration_has_the_values_of_its_base(builder):
     found = open_types(builder).get(number)
 
     assert (found.kind, found.name, found.size, found.encoding) == (
-        "enum", "app::Mode", 2, "signed",
-    )  # fmt: skip
+        "enum",
+        "app::Mode",
+        2,
+        "signed",
+    )
     assert found.details.enumerators == ((-3, "Slow"), (-4, "Slower"), (7, "Fast"))
     assert found.details.target.name == "short"
 
@@ -193,10 +196,13 @@ def test_an_array_of_structures_that_are_defined_later_has_a_length(builder):
 @pytest.mark.parametrize(
     ("mode", "kind", "name"),
     [
-        (0, "pointer", "double*"), (1, "reference", "double&"), (4, "reference", "double&&"),
-        (2, "member_pointer", "double::*"), (3, "member_pointer", "double::*"),
+        (0, "pointer", "double*"),
+        (1, "reference", "double&"),
+        (4, "reference", "double&&"),
+        (2, "member_pointer", "double::*"),
+        (3, "member_pointer", "double::*"),
     ],
-)  # fmt: skip
+)
 def test_pointers_of_each_mode(builder, mode, kind, name):
     number = builder.type(cv.LF_POINTER, struct.pack("<II", DOUBLE, POINTER_64 | mode << 5))
     found = open_types(builder).get(number)

@@ -103,13 +103,24 @@ def block(start, size, *symbols):
 
 # Sizes of cvinfo.h's structs, as far as their names; those of places without their heads
 SIZES = {
-    structs.Compile2Sym: 18, structs.Compile3Sym: 20, structs.FrameProcSym: 30,
-    structs.BlockSym: 22, structs.LocalSym: 10, structs.FileStaticSym: 14, structs.RegRelSym: 14,
-    structs.BpRelSym: 12, structs.RegisterSym: 10, structs.DataSym: 14, structs.ConstantSym: 8,
-    structs.LvarAddrRange: 8, structs.LvarAddrGap: 4, structs.DefRangeRegister: 4,
+    structs.Compile2Sym: 18,
+    structs.Compile3Sym: 20,
+    structs.FrameProcSym: 30,
+    structs.BlockSym: 22,
+    structs.LocalSym: 10,
+    structs.FileStaticSym: 14,
+    structs.RegRelSym: 14,
+    structs.BpRelSym: 12,
+    structs.RegisterSym: 10,
+    structs.DataSym: 14,
+    structs.ConstantSym: 8,
+    structs.LvarAddrRange: 8,
+    structs.LvarAddrGap: 4,
+    structs.DefRangeRegister: 4,
     structs.DefRangeFramePointerRel: 4,
-    structs.DefRangeSubfieldRegister: 8, structs.DefRangeRegisterRel: 8,
-}  # fmt: skip
+    structs.DefRangeSubfieldRegister: 8,
+    structs.DefRangeRegisterRel: 8,
+}
 
 
 @pytest.mark.parametrize("struct_", SIZES, ids=lambda row: row.__name__)
@@ -150,10 +161,14 @@ def test_arguments_come_before_locals_and_statics(builder):
     found = find(
         builder,
         [
-            frame_symbol(BY_RSP), static, local("b"), in_frame(8, 0, 0x40), local("a", INT, 1),
+            frame_symbol(BY_RSP),
+            static,
+            local("b"),
+            in_frame(8, 0, 0x40),
+            local("a", INT, 1),
             in_register(RCX, 0, 0x40),
         ],
-    )  # fmt: skip
+    )
 
     assert found == [
         [
@@ -167,16 +182,22 @@ def test_arguments_come_before_locals_and_statics(builder):
 @pytest.mark.parametrize(
     ("address", "place"),
     [
-        (0x100F, "optimized_out"), (0x1010, RegisterPlace("rax")), (0x1013, "optimized_out"),
-        (0x1014, RegisterPlace("rax")), (0x101F, RegisterPlace("rax")),
-        (0x1020, MemoryPlace(STACK - 4)), (0x1028, "optimized_out"),
+        (0x100F, "optimized_out"),
+        (0x1010, RegisterPlace("rax")),
+        (0x1013, "optimized_out"),
+        (0x1014, RegisterPlace("rax")),
+        (0x101F, RegisterPlace("rax")),
+        (0x1020, MemoryPlace(STACK - 4)),
+        (0x1028, "optimized_out"),
     ],
-)  # fmt: skip
+)
 def test_a_place_holds_for_its_code_without_the_gaps(builder, address, place):
     symbols = [
-        frame_symbol(BY_RSP), local("x"), in_register(EAX, 0x10, 0x10, (2, 2)),
+        frame_symbol(BY_RSP),
+        local("x"),
+        in_register(EAX, 0x10, 0x10, (2, 2)),
         in_frame(-4, 0x20, 8),
-    ]  # fmt: skip
+    ]
     found = find_one(builder, symbols, address=address)
 
     assert getattr(found, "state", found) == place
@@ -194,14 +215,20 @@ def test_another_section_is_other_code(builder):
 @pytest.mark.parametrize(
     ("machine", "register", "place"),
     [
-        (0x8664, 1, RegisterPlace("rax")), (0x8664, 5, RegisterPlace("rax", 1)),
-        (0x8664, 327, RegisterPlace("rsp")), (0x8664, 365, RegisterPlace("r13")),
-        (0x8664, 254, RegisterPlace("xmm10")), (0x8664, 202, RegisterPlace("xmm0", 8)),
-        (0x8664, 265, RegisterPlace("xmm9", 4)), (0x14C, EAX, RegisterPlace("eax")),
-        (0x14C, 195, RegisterPlace("xmm1")), (0xAA64, 11, RegisterPlace("x1")),
-        (0xAA64, 79, RegisterPlace("fp")), (0xAA64, 148, RegisterPlace("v8")),
+        (0x8664, 1, RegisterPlace("rax")),
+        (0x8664, 5, RegisterPlace("rax", 1)),
+        (0x8664, 327, RegisterPlace("rsp")),
+        (0x8664, 365, RegisterPlace("r13")),
+        (0x8664, 254, RegisterPlace("xmm10")),
+        (0x8664, 202, RegisterPlace("xmm0", 8)),
+        (0x8664, 265, RegisterPlace("xmm9", 4)),
+        (0x14C, EAX, RegisterPlace("eax")),
+        (0x14C, 195, RegisterPlace("xmm1")),
+        (0xAA64, 11, RegisterPlace("x1")),
+        (0xAA64, 79, RegisterPlace("fp")),
+        (0xAA64, 148, RegisterPlace("v8")),
     ],
-)  # fmt: skip
+)
 def test_registers_have_the_names_of_the_walk(builder, machine, register, place):
     builder.machine = machine
     symbols = [local("x", CHAR), in_register(register, 0, 0x40)]
@@ -235,17 +262,24 @@ class TestParts:
 
     def test_a_part_is_as_large_as_the_member_there(self, builder, number):
         symbols = [
-            frame_symbol(BY_RSP), local("s", number), part_in_register(XMM0, 8, 0, 0x40),
-            part_in_register(RAX, 0, 0, 0x40), relative(RSP, 0x30, 0, 0x40, part=17),
-        ]  # fmt: skip
+            frame_symbol(BY_RSP),
+            local("s", number),
+            part_in_register(XMM0, 8, 0, 0x40),
+            part_in_register(RAX, 0, 0, 0x40),
+            relative(RSP, 0x30, 0, 0x40, part=17),
+        ]
         lost = LostPlace("optimized_out", "the PDB has no place for this part at this instruction")
 
         assert find_one(builder, symbols) == PiecesPlace(
             (
-                Piece(RegisterPlace("rax"), 4), Piece(lost, 4), Piece(RegisterPlace("xmm0"), 8),
-                Piece(lost, 1), Piece(MemoryPlace(STACK + 0x30), 1), Piece(lost, 6),
+                Piece(RegisterPlace("rax"), 4),
+                Piece(lost, 4),
+                Piece(RegisterPlace("xmm0"), 8),
+                Piece(lost, 1),
+                Piece(MemoryPlace(STACK + 0x30), 1),
+                Piece(lost, 6),
             )
-        )  # fmt: skip
+        )
 
     @pytest.mark.parametrize("start", [2, 6, 20, 24, 0xFFF])
     def test_a_part_where_no_member_begins_is_none(self, builder, number, start):
@@ -279,9 +313,12 @@ class TestFrame:
 
     def test_arguments_may_have_a_base_of_their_own(self, builder):
         symbols = [
-            frame_symbol(1 << 14 | 2 << 16), local("x"), in_frame(8, 0, 0x40),
-            local("a", INT, 1), in_frame(8, 0, 0x40),
-        ]  # fmt: skip
+            frame_symbol(1 << 14 | 2 << 16),
+            local("x"),
+            in_frame(8, 0, 0x40),
+            local("a", INT, 1),
+            in_frame(8, 0, 0x40),
+        ]
         ((argument, inner),) = find(builder, symbols, frame=Frame(rsp=STACK, rbp=0x5000))
 
         assert (argument[2], inner[2]) == (MemoryPlace(0x5008), MemoryPlace(STACK + 8))
@@ -306,10 +343,13 @@ class TestFrame:
     @pytest.mark.parametrize(
         ("calls", "cfa", "is_there"),
         [
-            (False, STACK + 0x40, True), (False, STACK + 0x38, False), (False, STACK + 8, False),
-            (True, STACK + 8, True), (False, None, True),
+            (False, STACK + 0x40, True),
+            (False, STACK + 0x38, False),
+            (False, STACK + 8, False),
+            (True, STACK + 8, True),
+            (False, None, True),
         ],
-    )  # fmt: skip
+    )
     def test_clangs_places_by_rsp_do_not_hold_where_the_frame_was_given_back(
         self, builder, calls, cfa, is_there
     ):
@@ -324,11 +364,14 @@ class TestFrame:
         [
             (0x8664, BY_RBP, ("rbp", "rsp"), 0x70, True),
             (0x8664, BY_RBP, ("rbp", "rsp"), 8, False),
-            (0x14C, BY_RBP, ("ebp", "esp"), 8, True), (0x14C, BY_RBP, ("ebp", "esp"), 4, False),
-            (0xAA64, BY_RBP, ("fp", "sp"), 0x10, True), (0xAA64, BY_RBP, ("fp", "sp"), 0, False),
-            (0xAA64, BY_RSP, ("sp", "sp"), 0x38, True), (0xAA64, BY_RSP, ("sp", "sp"), 0, False),
+            (0x14C, BY_RBP, ("ebp", "esp"), 8, True),
+            (0x14C, BY_RBP, ("ebp", "esp"), 4, False),
+            (0xAA64, BY_RBP, ("fp", "sp"), 0x10, True),
+            (0xAA64, BY_RBP, ("fp", "sp"), 0, False),
+            (0xAA64, BY_RSP, ("sp", "sp"), 0x38, True),
+            (0xAA64, BY_RSP, ("sp", "sp"), 0, False),
         ],
-    )  # fmt: skip
+    )
     def test_nor_do_those_by_a_frame_pointer_that_is_the_callers_again(
         self, builder, machine, flags, registers, depth, is_there
     ):
@@ -343,8 +386,11 @@ class TestFrame:
     def test_a_place_of_its_own_by_the_stack_pointer_holds_while_the_frame_is_made(self, builder):
         """MSVC, at a function's first instruction: an argument is where the caller put it."""
         symbols = [
-            local("x"), relative(RSP, 8, 0, 1), everywhere_in_frame(0x48), frame_symbol(BY_RSP),
-        ]  # fmt: skip
+            local("x"),
+            relative(RSP, 8, 0, 1),
+            everywhere_in_frame(0x48),
+            frame_symbol(BY_RSP),
+        ]
         frame = Frame(calls=False, cfa=STACK + 8, rsp=STACK)
 
         assert find_one(builder, symbols, address=0x1000, frame=frame, body=(4, 0x38)) == (
@@ -355,9 +401,11 @@ class TestFrame:
 class TestOldRecords:
     def test_they_count_in_code_that_is_not_optimized(self, builder):
         symbols = [
-            by_register("argc", RSP, 0x30), by_register("x", RSP, 0x10),
-            by_register("__$ArrayPad$", RSP, 0x18), frame_symbol(BY_RSP),
-        ]  # fmt: skip
+            by_register("argc", RSP, 0x30),
+            by_register("x", RSP, 0x10),
+            by_register("__$ArrayPad$", RSP, 0x18),
+            frame_symbol(BY_RSP),
+        ]
 
         assert find(builder, symbols, body=(4, 0x38)) == [
             [
@@ -383,8 +431,11 @@ class TestOldRecords:
 
     def test_a_variable_that_has_ranges_too_is_told_by_these(self, builder):
         symbols = [
-            local("x"), in_register(EAX, 0, 8), by_register("x", RSP, 0x10), frame_symbol(BY_RSP),
-        ]  # fmt: skip
+            local("x"),
+            in_register(EAX, 0, 8),
+            by_register("x", RSP, 0x10),
+            frame_symbol(BY_RSP),
+        ]
 
         assert find_one(builder, symbols).state == "optimized_out"
 
@@ -399,8 +450,9 @@ class TestOldRecords:
     def test_s_bprel32_counts_from_ebp_if_that_is_the_frame_pointer(self, builder, flags, place):
         builder.machine = 0x14C
         symbols = [
-            (cv.S_BPREL32, struct.pack("<iI", 8, INT) + b"argc\0"), frame_symbol(flags),
-        ]  # fmt: skip
+            (cv.S_BPREL32, struct.pack("<iI", 8, INT) + b"argc\0"),
+            frame_symbol(flags),
+        ]
         ((row,),) = find(builder, symbols, frame=Frame(width=4, ebp=0x5000))
 
         assert row[0] == "argc"
@@ -411,19 +463,25 @@ class TestOldRecords:
 class TestScopes:
     def test_a_block_counts_where_the_address_is_in_it(self):
         symbols = [
-            frame_symbol(BY_RSP), local("x"), in_frame(8, 0, 0x40),
+            frame_symbol(BY_RSP),
+            local("x"),
+            in_frame(8, 0, 0x40),
             *block(0x10, 8, local("x"), in_frame(16, 0, 0x40), *block(0x14, 4, local("y"))),
             *block(0x20, 8, local("z"), in_frame(24, 0, 0x40)),
-        ]  # fmt: skip
+        ]
         names = {
             address: [row[0] for row in find(PdbBuilder(), symbols, address=address)[0]]
             for address in (0x100F, 0x1010, 0x1014, 0x1018, 0x1020, 0x1028)
         }
 
         assert names == {
-            0x100F: ["x"], 0x1010: ["x", "x"], 0x1014: ["x", "x", "y"], 0x1018: ["x"],
-            0x1020: ["x", "z"], 0x1028: ["x"],
-        }  # fmt: skip
+            0x100F: ["x"],
+            0x1010: ["x", "x"],
+            0x1014: ["x", "x", "y"],
+            0x1018: ["x"],
+            0x1020: ["x", "z"],
+            0x1028: ["x"],
+        }
 
     def test_variables_of_merged_calls_are_told_apart(self, builder):
         """outer at +4 to +c, inner within it at +6 to +8; a call that is not under way has none."""
@@ -432,14 +490,21 @@ class TestScopes:
             for name in (b"outer", b"inner", b"other")
         )
         symbols = [
-            frame_symbol(BY_RSP), local("own"), in_frame(8, 0, 0x40),
-            (outer, [3, 4, 4, 8], [
-                local("a", INT, 1), in_register(ECX, 0, 0x40),
-                (inner, [3, 6, 4, 2], [local("b"), in_frame(16, 0, 0x40)]),
-                local("c"),
-            ]),
+            frame_symbol(BY_RSP),
+            local("own"),
+            in_frame(8, 0, 0x40),
+            (
+                outer,
+                [3, 4, 4, 8],
+                [
+                    local("a", INT, 1),
+                    in_register(ECX, 0, 0x40),
+                    (inner, [3, 6, 4, 2], [local("b"), in_frame(16, 0, 0x40)]),
+                    local("c"),
+                ],
+            ),
             (other, [3, 0x20, 4, 4], [local("d"), in_frame(24, 0, 0x40)]),
-        ]  # fmt: skip
+        ]
 
         def names(address):
             fresh = PdbBuilder()
@@ -456,8 +521,9 @@ def test_statics_constants_and_thread_locals(builder):
         (cv.S_GDATA32, struct.pack("<IIH", INT, 0x10, 9) + b"elsewhere\0"),
         (cv.S_LTHREAD32, struct.pack("<IIH", INT, 0x10, 1) + b"own\0"),
         (cv.S_CONSTANT, struct.pack("<IHh", INT, 0x8001, -2) + b"minus_two\0"),
-        (cv.S_FILESTATIC, struct.pack("<IIH", INT, 0, 0) + b"moved\0"), in_register(EAX, 0, 0x40),
-    ]  # fmt: skip
+        (cv.S_FILESTATIC, struct.pack("<IIH", INT, 0, 0) + b"moved\0"),
+        in_register(EAX, 0, 0x40),
+    ]
     ((constant, elsewhere, own, moved),) = find(builder, symbols)
 
     assert constant == ("minus_two", "local", ConstantPlace(b"\xfe" + b"\xff" * 15))

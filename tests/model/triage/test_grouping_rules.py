@@ -16,18 +16,21 @@ def frames(*calls):
     """Frames of `name` in the game, of `libc:name` in the C library."""
     return tuple(
         Frame(
-            number, "cfi" if number else "context",
-            LIBC if call.startswith("libc:") else GAME, call.removeprefix("libc:"),
+            number,
+            "cfi" if number else "context",
+            LIBC if call.startswith("libc:") else GAME,
+            call.removeprefix("libc:"),
         )
         for number, call in enumerate(calls)
-    )  # fmt: skip
+    )
 
 
 def rules(*pairs, groups=(), count=2):
     return Rules(
         tuple(FrameRule(action, pattern, line) for line, (action, pattern) in enumerate(pairs, 1)),
-        groups, count,
-    )  # fmt: skip
+        groups,
+        count,
+    )
 
 
 def names(calls, *pairs):
@@ -43,8 +46,10 @@ def report(*calls):
 
 def test_without_a_rule_the_lists_of_all_decide():
     assert names(("libc:memcpy", "copy", "std::sort", "run", "main", "_start")) == [
-        "copy", "run", "main",
-    ]  # fmt: skip
+        "copy",
+        "run",
+        "main",
+    ]
 
 
 def test_skip_is_for_calls_before_the_first_that_counts():
@@ -75,8 +80,9 @@ def test_the_first_rule_that_matches_a_call_decides():
 
 def test_calls_that_were_merged_are_judged_like_others():
     merged = Frame(1, "context", GAME, "outer", inlines=(InlineFrame("helper"),))
-    found = [item.own.name for item in decide_calls((merged,), rules(("skip", "helper")))
-             if item.own]  # fmt: skip
+    found = [
+        item.own.name for item in decide_calls((merged,), rules(("skip", "helper"))) if item.own
+    ]
     assert found == ["outer"]
 
 

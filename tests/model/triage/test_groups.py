@@ -13,9 +13,13 @@ CALLS = ("a", "b", "c", "d", "e", "f", "g", "h")
 
 def row(number, calls=("f", "main"), **fields):
     values = {
-        "digest": f"{number:032x}", "written": 86400 * number, "version": "1.0",
-        "signature": f"{' | '.join(calls[:2])} [memory]", "kind": "memory", "quality": "named",
-    }  # fmt: skip
+        "digest": f"{number:032x}",
+        "written": 86400 * number,
+        "version": "1.0",
+        "signature": f"{' | '.join(calls[:2])} [memory]",
+        "kind": "memory",
+        "quality": "named",
+    }
     return Row(f"{number}.dmp", calls=calls, **values | fields)
 
 
@@ -53,8 +57,11 @@ def test_the_order_of_rows_makes_no_difference():
 def test_a_group_has_the_times_versions_and_newest_example_of_its_rows():
     first = group(MANY).groups[0]
     assert (first.key.text, first.crashes, first.first, first.last) == (
-        "f | main [memory]", 5, 0, 4 * 86400,
-    )  # fmt: skip
+        "f | main [memory]",
+        5,
+        0,
+        4 * 86400,
+    )
     assert first.versions == (("1.0", 5),)
     assert first.example == "4.dmp"
     assert first.days == tuple((day, 1) for day in range(5))

@@ -145,11 +145,16 @@ def lldb_says(lldb: str, program, core, *commands):
     named = [str(program)] if program else []
     result = subprocess.run(
         [lldb, "--no-lldbinit", "--no-use-colors", "-c", str(core), *named],
-        input="\n".join(lines) + "\n", stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        text=True, timeout=120, check=False,
-    )  # fmt: skip
+        input="\n".join(lines) + "\n",
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=120,
+        check=False,
+    )
     parts = result.stdout.split("(lldb) ")
-    found = [next((part for part in parts if part.startswith(text + "\n")), None)
-             for text in commands]  # fmt: skip
+    found = [
+        next((part for part in parts if part.startswith(text + "\n")), None) for text in commands
+    ]
     assert None not in found, result.stdout
     return [part.split("\n", 1)[1].strip() for part in found]

@@ -172,9 +172,12 @@ def test_the_last_error_of_a_windows_thread_is_in_its_environment_block():
 
 def test_an_assertion_is_told_unless_it_is_empty():
     record = AssertionRecord(
-        expression=wide("x > 0", 256), function=wide("f", 256), file=wide("d:\\a.c", 256),
-        line=12, type=1,
-    )  # fmt: skip
+        expression=wide("x > 0", 256),
+        function=wide("f", 256),
+        file=wide("d:\\a.c", 256),
+        line=12,
+        type=1,
+    )
     report = report_of(windows_crash().add_stream(ASSERTION_INFO, record.pack()))
     assertion = report.crash.assertion
     assert (assertion.kind, assertion.expression, assertion.line) == (

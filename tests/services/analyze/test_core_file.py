@@ -20,8 +20,12 @@ from tests.synth.minidump import MinidumpBuilder
 
 EACH = 4  # of the truth's cases, one
 # The dump holds no stack, or nothing tells which file the program is.
-UNKNOWN = ("kinds-O2-overflow", "kinds-O0-m32-badsp", "kinds-O0-badsp-chrome",
-           "kinds-O2-nobuildid-deep")  # fmt: skip
+UNKNOWN = (
+    "kinds-O2-overflow",
+    "kinds-O0-m32-badsp",
+    "kinds-O0-badsp-chrome",
+    "kinds-O2-nobuildid-deep",
+)
 WALK = """
 import gdb
 kinds = {gdb.NORMAL_FRAME: "normal", gdb.INLINE_FRAME: "inline", gdb.SIGTRAMP_FRAME: "sigtramp",
@@ -86,8 +90,9 @@ def cases(linux):
 
 
 def frames_of(result):
-    rows = [line.split(None, 3)[1:3] for line in result.stdout.splitlines()
-            if line.startswith("FRAME ")]  # fmt: skip
+    rows = [
+        line.split(None, 3)[1:3] for line in result.stdout.splitlines() if line.startswith("FRAME ")
+    ]
     return [(int(pc), kind) for pc, kind in rows]
 
 
@@ -200,8 +205,11 @@ def test_what_a_process_could_write_is_covered_for_lldb(linux, write, cases):
     with open(core.program, "rb") as file:  # noqa: PTH123
         _, segments, _ = elf.read_segments(file.read())
     written = [row for row in segments if row.segment_type == 1 and row.flags & 2]
-    base = min(address for kind, address, _ in read_segments(content)
-               if kind == writer.PT_LOAD and address >> 32 > 1)  # fmt: skip
+    base = min(
+        address
+        for kind, address, _ in read_segments(content)
+        if kind == writer.PT_LOAD and address >> 32 > 1
+    )
     assert (base + written[0].address - bias, 0, written[0].memory_size) in covers
     assert all(size == 0 for _, size, _ in covers)
 
@@ -240,9 +248,15 @@ def test_a_place_that_cannot_be_written_is_said(tmp_path):
 
 def test_inspect_says_what_opens_the_core_file(crashtool, linux):
     result = crashtool(
-        "inspect", "--brief", linux / "cases" / "kinds-O0-abort.dmp", "--symbols", linux / "bin",
-        "--no-local-symbols", "--core", "x.core",
-    )  # fmt: skip
+        "inspect",
+        "--brief",
+        linux / "cases" / "kinds-O0-abort.dmp",
+        "--symbols",
+        linux / "bin",
+        "--no-local-symbols",
+        "--core",
+        "x.core",
+    )
     assert result.exit_code == 0
     assert "gdb " in result.stderr
     assert "bin/O0/kinds x.core" in result.stderr
@@ -323,8 +337,11 @@ def test_gdb_reads_the_registers_of_a_real_arm64_dump(corpus, tmp_path):
     write_alone(corpus / ANDROID, core)
     result = subprocess.run(
         ["gdb-multiarch", "-nx", "-batch", "-ex", "info registers pc sp x6 x30", "-core", core],
-        capture_output=True, text=True, timeout=120, check=False,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
     with Minidump.open(corpus / ANDROID) as dump:
         known = dump.context(dump.exception.context).registers
         count = len(dump.threads)

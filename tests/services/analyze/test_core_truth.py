@@ -32,9 +32,11 @@ NO_VALUE = re.compile(
     r"|can't be resolved|out of scope|No symbol"
 )
 BUILDS = (
-    ("g++", "-O0"), ("g++", "-O2", "-gdwarf-4"), ("g++", "-O1", "-no-pie", "-fno-pie"),
+    ("g++", "-O0"),
+    ("g++", "-O2", "-gdwarf-4"),
+    ("g++", "-O1", "-no-pie", "-fno-pie"),
     ("clang++", "-O2"),
-)  # fmt: skip
+)
 # What gdb 13 says of what lies in a vector register, where it cannot read the kernel's note of
 # these registers: that of newer processors is shorter than it expects.
 UNAVAILABLE = "<unavailable>"
@@ -78,15 +80,21 @@ def crash(folder, compiler, source, *flags, writer=OWN):
     program = folder / "program"
     built = subprocess.run(
         [compiler, "-g", *flags, "-pthread", source, "-o", program],
-        capture_output=True, text=True, timeout=120, check=False,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
     assert not built.returncode, built.stderr
     endless = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
     subprocess.run(
         [sys.executable, "-m", "crashtool", "run", *writer, "--database", "db", "--", program],
-        cwd=folder, capture_output=True, timeout=120, check=False,
+        cwd=folder,
+        capture_output=True,
+        timeout=120,
+        check=False,
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_CORE, endless),
-    )  # fmt: skip
+    )
     return Process(folder, program)
 
 
@@ -96,10 +104,12 @@ def need_kernel_cores():
 
 
 WAYS = {
-    "pie": ("-O0",), "fixed": ("-O0", "-no-pie", "-fno-pie"), "static": ("-O0", "-static"),
+    "pie": ("-O0",),
+    "fixed": ("-O0", "-no-pie", "-fno-pie"),
+    "static": ("-O0", "-static"),
     "one-segment": ("-O0", "-Wl,-z,noseparate-code"),
     "text-relocations": ("-O0", "-m32", "-DTEXTREL", "-Wl,-z,notext"),
-}  # fmt: skip
+}
 
 
 @pytest.fixture(scope="module", params=WAYS)
@@ -112,8 +122,10 @@ VARIABLES = ("data_word", "data_text", "zero_word", "zero_text[5]", "thread_word
 
 # Options of inspect by what a debugger can know of the program's files
 KNOWN = {
-    "with its files": (), "without": ("--no-local-symbols",), "with their code": ("--with-code",),
-}  # fmt: skip
+    "with its files": (),
+    "without": ("--no-local-symbols",),
+    "with their code": ("--with-code",),
+}
 
 
 @pytest.mark.toolchain
@@ -131,8 +143,11 @@ def test_gdb_shows_no_value_that_the_dump_lacks(poisoned, known):
 def test_lldb_shows_no_value_that_the_dump_lacks(poisoned, known):
     lldb = need_lldb()
     core = poisoned.inspect(f"{known}.core", *KNOWN[known])
-    commands = [f"{word} {name}" for word in ("p", "target variable")
-                for name in ("data_word", "zero_word", "heap", "thread_word")]  # fmt: skip
+    commands = [
+        f"{word} {name}"
+        for word in ("p", "target variable")
+        for name in ("data_word", "zero_word", "heap", "thread_word")
+    ]
     for answer in lldb_says(lldb, poisoned.program, core, *commands):
         assert NO_VALUE.search(answer), answer
     texts = lldb_says(lldb, poisoned.program, core, "p data_text", "target variable data_text")
@@ -154,8 +169,9 @@ def test_lldb_reads_no_byte_of_a_variable_from_a_file(poisoned, known):
     for address in addresses:
         if any(low <= address < high for low, high in mapped) or abs(address - constant) < NEAR:
             continue  # the dump has it; a constant table, where nothing has to be relocated
-        for answer in lldb_says(lldb, poisoned.program, core,
-                                *(f"{command} {address:#x}" for command in commands)):  # fmt: skip
+        for answer in lldb_says(
+            lldb, poisoned.program, core, *(f"{command} {address:#x}" for command in commands)
+        ):
             assert re.search("^error: ", answer, re.MULTILINE), answer
             assert f"{address:#x}: " not in answer
     known_bytes = lldb_says(lldb, poisoned.program, core, f"x/1wx {constant:#x}")[0]
@@ -220,13 +236,15 @@ def test_every_byte_that_gdb_reads_is_the_processs_own(poisoned, options):
     ranges = poisoned.folder / "ranges"
     ranges.write_text("\n".join(f"{start} {size}" for start, size in walk_mapped(poisoned.kernel)))
     mine = run_gdb(poisoned.folder, GDB_MEMORY, poisoned.program, core, RANGES=str(ranges))
-    true = run_gdb(poisoned.folder, GDB_MEMORY, poisoned.program, poisoned.kernel,
-                   RANGES=str(ranges))  # fmt: skip
+    true = run_gdb(
+        poisoned.folder, GDB_MEMORY, poisoned.program, poisoned.kernel, RANGES=str(ranges)
+    )
     places = ranges.read_text().split("\n")
     different = [
-        place for place, one, other in zip(places, mine, true, strict=True)
+        place
+        for place, one, other in zip(places, mine, true, strict=True)
         if None not in (one, other) and one != other
-    ]  # fmt: skip
+    ]
     assert len([row for row in mine if row is not None]) > 100
     # The link map is made anew, and DT_DEBUG leads there: sixteen bytes of the program's own.
     assert len(different) <= 2, different

@@ -37,12 +37,14 @@ def describe(architecture, code, **values):
         ("488b4718", {"rdi": 0}, "mov rax, qword [rdi + 0x18]   reads 0x18: rdi is 0x0"),
         ("c704254500000005000000", {}, "mov dword [0x45], 5   writes 0x45"),
         (
-            "488b04c8", {"rax": 0x1000, "rcx": 2},
+            "488b04c8",
+            {"rax": 0x1000, "rcx": 2},
             "mov rax, qword [rax + rcx*8]   reads 0x1010: rax is 0x1000, rcx is 0x2",
         ),
         ("8b0500010000", {}, "mov eax, dword [rip + 0x100]   reads 0x401106"),
         (
-            "488b40f8", {"rax": 0},
+            "488b40f8",
+            {"rax": 0},
             "mov rax, qword [rax - 8]   reads 0xfffffffffffffff8: rax is 0x0",
         ),
         ("678b00", {"rax": 0xFFFFFFFF00000010}, "mov eax, dword [eax]   reads 0x10"),
@@ -51,11 +53,13 @@ def describe(architecture, code, **values):
         ("55", {"rbp": 1}, "push rbp   writes 0x6ff8: rsp is 0x7000"),
         ("c3", {}, "ret   reads 0x7000: rsp is 0x7000"),
         (
-            "ff5010", {"rax": 0},
+            "ff5010",
+            {"rax": 0},
             "call qword [rax + 0x10]   reads 0x10: rax is 0x0; writes 0x6ff8: rsp is 0x7000",
         ),
         (
-            "48a5", {"rsi": 0x10, "rdi": 0x20},
+            "48a5",
+            {"rsi": 0x10, "rdi": 0x20},
             "movsq qword [rdi], qword [rsi]   writes 0x20: rdi is 0x20; reads 0x10: rsi is 0x10",
         ),
         ("830001", {"rax": 1}, "add dword [rax], 1   reads and writes 0x1: rax is 0x1"),
@@ -64,7 +68,7 @@ def describe(architecture, code, **values):
         ("0f0b", {}, "ud2"),
         ("ffd0", {"rax": 0}, "call rax   writes 0x6ff8: rsp is 0x7000"),
     ],
-)  # fmt: skip
+)
 def test_x86_64_instructions_and_the_memory_they_touch(code, values, words):
     assert describe("x86_64", code, **values) == words
 
@@ -81,13 +85,14 @@ def test_x86_addresses_stay_within_a_pointer():
         ("000c40f9", {"x0": 0}, "ldr x0, [x0, #0x18]   reads 0x18: x0 is 0x0"),
         ("200800f9", {"x1": 0}, "str x0, [x1, #0x10]   writes 0x10: x1 is 0x0"),
         (
-            "207861f8", {"x1": 0x10},
+            "207861f8",
+            {"x1": 0x10},
             "ldr x0, [x1, x1, lsl #3]   reads 0x90: x1 is 0x10",
         ),
         ("a0435fb8", {}, "ldur w0, [x29, #-0xc]   reads 0x70f4: fp is 0x7100"),
         ("e00340f9", {}, "ldr x0, [sp]   reads 0x7000: sp is 0x7000"),
     ],
-)  # fmt: skip
+)
 def test_arm64_instructions(code, values, words):
     assert describe("arm64", code, **values) == words
 

@@ -34,9 +34,12 @@ def report_of(platform="windows", architecture="x86_64", layout=WIDE, **pieces):
 @pytest.mark.parametrize(("architecture", "layout"), [("x86", NARROW), ("x86_64", WIDE)])
 def test_a_report_says_how_its_process_was_started(architecture, layout):
     process = report_of(
-        architecture=architecture, layout=layout, command="app.exe --fast", folder="C:\\work\\",
+        architecture=architecture,
+        layout=layout,
+        command="app.exe --fast",
+        folder="C:\\work\\",
         environment=environment_block("A=1", "SECRET_KEY=hunter2hunter2"),
-    ).process  # fmt: skip
+    ).process
 
     assert process.command_line == "app.exe --fast"
     assert process.image_path == "C:\\app.exe"
@@ -84,9 +87,11 @@ def test_no_secret_of_a_command_line_is_in_any_output():
 
 def test_the_page_has_a_line_for_each_and_no_variable():
     report = report_of(
-        command="app.exe\x1b[2J --fast", image="C:\\app.exe", folder="C:\\work\\",
+        command="app.exe\x1b[2J --fast",
+        image="C:\\app.exe",
+        folder="C:\\work\\",
         environment=environment_block("USER=erika"),
-    )  # fmt: skip
+    )
 
     page = render_report(report).text()
 
@@ -120,8 +125,11 @@ def test_markup_in_a_command_line_is_text_in_html():
 def test_a_command_line_is_scrubbed_as_all_memory_is(tmp_path):
     builder = MinidumpBuilder().add_system("windows", "x86_64")
     builder.add_thread(7, registers={"rip": 0x1000}, teb=TEB)
-    add_process_parameters(builder, command=f"app.exe --key {GITHUB}",
-                           environment=environment_block("USER=erika", "A=1", "B=2"))  # fmt: skip
+    add_process_parameters(
+        builder,
+        command=f"app.exe --key {GITHUB}",
+        environment=environment_block("USER=erika", "A=1", "B=2"),
+    )
     source, target = tmp_path / "in.dmp", tmp_path / "out.dmp"
     source.write_bytes(builder.pack())
 

@@ -141,9 +141,12 @@ def test_bombs_take_little_memory(tmp_path, kind, commands):
     for command in commands:
         child = subprocess.run(
             [sys.executable, "-c", MEASURE, sys.executable, "-m", "crashtool", *command, *paths],
-            stdin=subprocess.DEVNULL, capture_output=True, check=False, timeout=600,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            check=False,
+            timeout=600,
             env=os.environ | {"TMPDIR": str(temporary), "CRASHTOOL_CACHE": str(tmp_path / "cache")},
-        )  # fmt: skip
+        )
         status, peak = map(int, child.stdout.splitlines()[-1].split())
 
         said = (child.stdout + child.stderr).decode()

@@ -16,8 +16,13 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="POSIX permissio
 NOBODY = 65534
 UUID = "01234567-89ab-4def-8000-000000000001"
 DEADLINE = 30.0  # seconds: what hangs, hangs for ever
-LIKE_A_USER = ("setpriv", "--bounding-set", "-dac_override,-dac_read_search",
-               "--inh-caps", "-dac_override,-dac_read_search")  # fmt: skip
+LIKE_A_USER = (
+    "setpriv",
+    "--bounding-set",
+    "-dac_override,-dac_read_search",
+    "--inh-caps",
+    "-dac_override,-dac_read_search",
+)
 
 
 @pytest.fixture
@@ -33,9 +38,14 @@ def call(tmp_path):
     def run(*arguments):
         return subprocess.run(
             [*prefix, sys.executable, "-m", "crashtool", *map(str, arguments)],
-            capture_output=True, encoding="utf-8", cwd=tmp_path, check=False, timeout=DEADLINE,
-            stdin=subprocess.DEVNULL, env=os.environ | {"PYTHONPATH": str(root)},
-        )  # fmt: skip
+            capture_output=True,
+            encoding="utf-8",
+            cwd=tmp_path,
+            check=False,
+            timeout=DEADLINE,
+            stdin=subprocess.DEVNULL,
+            env=os.environ | {"PYTHONPATH": str(root)},
+        )
 
     return run
 
@@ -59,10 +69,16 @@ def lock(path, mode=0):
 
 @pytest.mark.parametrize(
     "arguments",
-    [("database", "list"), ("database", "show"), ("send-dump", "-n"), ("inspect",),
-     ("symbols", "check"), ("inspect", "--symbols")],
+    [
+        ("database", "list"),
+        ("database", "show"),
+        ("send-dump", "-n"),
+        ("inspect",),
+        ("symbols", "check"),
+        ("inspect", "--symbols"),
+    ],
     ids=" ".join,
-)  # fmt: skip
+)
 def test_a_folder_that_may_not_be_read_says_whose_it_is(call, database, arguments):
     dump = database.parent / "own.dmp"
     dump.write_bytes(full_dump().pack())
@@ -130,13 +146,16 @@ def test_a_pipe_in_a_database_holds_nobody_up(call, database, part):
 
 @pytest.mark.parametrize(
     "arguments",
-    [("inspect", "pipe.dmp"), ("symbols", "check", "pipe.dmp"),
-     ("upload-symbols", "-n", "pipe.dmp"),
-     ("send-dump", "-n", "--attachment", "pipe.dmp", "own.dmp"),
-     ("inspect", "--symbols", "pipe.dmp", "own.dmp"),
-     ("symbols", "find", "pipe.dmp", "--symbols", ".")],
+    [
+        ("inspect", "pipe.dmp"),
+        ("symbols", "check", "pipe.dmp"),
+        ("upload-symbols", "-n", "pipe.dmp"),
+        ("send-dump", "-n", "--attachment", "pipe.dmp", "own.dmp"),
+        ("inspect", "--symbols", "pipe.dmp", "own.dmp"),
+        ("symbols", "find", "pipe.dmp", "--symbols", "."),
+    ],
     ids=" ".join,
-)  # fmt: skip
+)
 def test_a_pipe_without_a_writer_holds_nobody_up(call, tmp_path, arguments):
     (tmp_path / "own.dmp").write_bytes(full_dump().pack())
     os.mkfifo(tmp_path / "pipe.dmp")

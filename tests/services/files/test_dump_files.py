@@ -60,10 +60,15 @@ def test_a_named_file_is_taken_whatever_it_holds(folder, spool):
 
 def test_a_folder_gives_what_holds_a_dump_whatever_its_name(folder, spool):
     for name, data in {
-        "b/report": DUMP, "a/x.dmp": DUMP + b"1", "a/log.txt": b"text", "empty.dmp": b"",
-        "z.gz": gzip.compress(DUMP), "sql.gz": gzip.compress(b"-- MySQL dump\r\n"),
-        "broken.gz": b"\x1f\x8bno", "broken.zip": b"PK\x03\x04no",
-    }.items():  # fmt: skip
+        "b/report": DUMP,
+        "a/x.dmp": DUMP + b"1",
+        "a/log.txt": b"text",
+        "empty.dmp": b"",
+        "z.gz": gzip.compress(DUMP),
+        "sql.gz": gzip.compress(b"-- MySQL dump\r\n"),
+        "broken.gz": b"\x1f\x8bno",
+        "broken.zip": b"PK\x03\x04no",
+    }.items():
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_bytes(data)
 

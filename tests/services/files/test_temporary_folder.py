@@ -21,8 +21,11 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 from crashtool.cli import main
 main()
 """
-COMMANDS = {"inspect": ["inspect"], "send-dump": ["send-dump", "--dry-run"],
-            "symbols check": ["symbols", "check"]}  # fmt: skip
+COMMANDS = {
+    "inspect": ["inspect"],
+    "send-dump": ["send-dump", "--dry-run"],
+    "symbols check": ["symbols", "check"],
+}
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])

@@ -114,8 +114,9 @@ def test_the_stack_that_a_signal_interrupted_is_kept(
     program = build("crash.c", width)
     result, delivery = crash_under_own([program, kind])
 
-    functions = [call[0] for call in read_chain(delivery.path, program, result.images)
-                 if call != VDSO]  # fmt: skip
+    functions = [
+        call[0] for call in read_chain(delivery.path, program, result.images) if call != VDSO
+    ]
     assert functions.count("climb") == 201
     assert functions.index("abort_in_handler") < functions.index("climb")
     assert "main" in functions
@@ -312,8 +313,10 @@ def test_a_large_process_is_dumped_in_bounded_memory(tmp_path, build):
 
     done = subprocess.run(
         [sys.executable, "-c", script, str(database), *program],
-        stdout=subprocess.PIPE, text=True, check=True,
-    )  # fmt: skip
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
 
     status, problem, peak = json.loads(done.stdout)
     (dump,) = database.glob("pending/*.dmp")
@@ -348,8 +351,10 @@ def test_a_program_that_is_killed_meanwhile_is_no_traceback(tmp_path, build):
     for place in ("list_modules", "read_stopped_thread", "read_texts"):
         done = subprocess.run(
             [sys.executable, "-c", script, str(database), place, build("crash.c"), "threads"],
-            capture_output=True, text=True, check=False,
-        )  # fmt: skip
+            capture_output=True,
+            text=True,
+            check=False,
+        )
 
         assert done.stdout == f"{-signal.SIGKILL}\n", done.stderr
 
@@ -434,10 +439,22 @@ def test_lldb_reads_it(width, build, crash_under_own):
     _, delivery = crash_under_own([program, "fpe"])
 
     done = subprocess.run(
-        [peer(LLDB), "--no-lldbinit", "--batch", "-c", delivery.path, program,
-         "-o", "bt", "-o", "image list"],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        [
+            peer(LLDB),
+            "--no-lldbinit",
+            "--batch",
+            "-c",
+            delivery.path,
+            program,
+            "-o",
+            "bt",
+            "-o",
+            "image list",
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
     assert "SIGFPE" in done.stdout
     assert re.search(r"frame #0: .*fpe", done.stdout), done.stdout

@@ -96,8 +96,9 @@ def test_all_threads_are_held_and_let_go(monkeypatch):
 
     assert freezer.freeze()
     assert {call for call in kernel.done if call[0] == "interrupt"} == {
-        ("interrupt", LEADER), ("interrupt", OTHER),
-    }  # fmt: skip
+        ("interrupt", LEADER),
+        ("interrupt", OTHER),
+    }
     assert freezer.release()
     assert ("detach", CRASHED, signal.SIGSTOP) in kernel.done
     assert ("detach", LEADER) in kernel.done

@@ -188,8 +188,12 @@ def test_what_outlives_the_program_lives_on_untraced(trees, tmp_path):
     ours, theirs = os.pipe()
     done = subprocess.run(
         [sys.executable, "-c", script, trees, "outlived"],
-        stdin=ours, capture_output=True, text=True, check=True, timeout=60,
-    )  # fmt: skip
+        stdin=ours,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
     pid, words = done.stdout.split("\n", 1)
     os.close(ours)
 
@@ -214,8 +218,12 @@ def test_to_the_end_waits_for_what_outlives_the_program(trees, tmp_path):
 
     done = subprocess.run(
         [sys.executable, "-c", script, trees, "outlived"],
-        input="c", capture_output=True, text=True, check=True, timeout=60,
-    )  # fmt: skip
+        input="c",
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
 
     assert done.stdout.splitlines()[1] == f"{ALL_SEEN} 1 ()"
     assert len(list_minidumps(database)) == 1
@@ -343,8 +351,12 @@ def run_as_if(change, timeout, tmp_path, *program, **options):
     script = AS_IF.format(change=change, timeout=timeout)
     done = subprocess.run(
         [sys.executable, "-c", script, database, *program],
-        stdout=subprocess.PIPE, text=True, check=True, timeout=60, **options,
-    )  # fmt: skip
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+        timeout=60,
+        **options,
+    )
     return done.stdout.splitlines()
 
 
@@ -412,8 +424,18 @@ def test_a_set_user_id_program_keeps_its_rights(tmp_path, trees):
             "result = run_program(sys.argv[1:], following=Following())\n"
             "print(result.status, [row.reason for row in result.unfollowed])"
         )
-        line = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", sys.executable, "-c",
-                script, "sh", "-c", f"{folder}/who a last; exit $?"]  # fmt: skip
+        line = [
+            "setpriv",
+            "--reuid=65534",
+            "--regid=65534",
+            "--clear-groups",
+            sys.executable,
+            "-c",
+            script,
+            "sh",
+            "-c",
+            f"{folder}/who a last; exit $?",
+        ]
         done = subprocess.run(line, capture_output=True, text=True, check=False, timeout=60)
         unread = ("Permission denied", "ModuleNotFound", "loading shared libraries")
         if any(words in done.stderr for words in unread):

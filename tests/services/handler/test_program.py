@@ -205,8 +205,10 @@ def test_the_program_notices_nothing(sentry_handler, build, tmp_path, monkeypatc
 
     under = subprocess.run(
         [sys.executable, "-m", "crashtool", "run", "--database", tmp_path / "db", *program],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
     assert (under.stdout, under.stderr, under.returncode) == (alone.stdout, "", 0)
 
@@ -221,8 +223,10 @@ def test_ignored_ends_of_children_stay_ignored(mode, sentry_handler, tmp_path):
 
     done = subprocess.run(
         [sys.executable, "-c", script, *line, sys.executable, "-c", show],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
     assert (done.stdout, done.stderr, done.returncode) == ("SIG_IGN\n", "", 0)
 

@@ -198,8 +198,11 @@ def test_killed_at_each_step_there_is_the_old_dump_or_the_whole_new_one(dump, tm
     target = "crash.dmp" if is_same else "out.dmp"
     ran = subprocess.run(
         [sys.executable, "-c", KILLER, "crash.dmp", target],
-        cwd=tmp_path, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert ran.returncode == 0, ran.stderr
     seen = json.loads(ran.stdout)
 

@@ -193,9 +193,15 @@ def write_import_library(folder):
     )
     for command in (
         ["clang", f"--target={MICROSOFT}", "-c", source, "-o", compiled],
-        ["lld-link", "/dll", "/noentry", compiled, f"/implib:{folder}/kernel32.lib",
-         f"/out:{folder}/kernel32.dll"],
-    ):  # fmt: skip
+        [
+            "lld-link",
+            "/dll",
+            "/noentry",
+            compiled,
+            f"/implib:{folder}/kernel32.lib",
+            f"/out:{folder}/kernel32.dll",
+        ],
+    ):
         subprocess.run(command, cwd=folder, check=True, capture_output=True)
 
 
@@ -206,8 +212,13 @@ class Project:
         self.folder = folder
         self.toolchain = toolchain
         folder.mkdir()
-        sources = {"CMakeLists.txt": LISTS, "engine.cpp": ENGINE, "main.cpp": MAIN,
-                   "crash.c": CRASH, "CrashtoolSymbols.cmake": read_scaffold("cmake")}  # fmt: skip
+        sources = {
+            "CMakeLists.txt": LISTS,
+            "engine.cpp": ENGINE,
+            "main.cpp": MAIN,
+            "crash.c": CRASH,
+            "CrashtoolSymbols.cmake": read_scaffold("cmake"),
+        }
         for name, text in sources.items():
             (folder / name).write_text(text)
         if "lld-link" in toolchain.tools:
@@ -227,8 +238,12 @@ class Project:
         }
         done = subprocess.run(
             ["cmake", *arguments],
-            cwd=self.folder, env=environment, capture_output=True, text=True, check=False,
-        )  # fmt: skip
+            cwd=self.folder,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         assert done.returncode == 0 or not check, done.stdout + done.stderr
         return done
 
@@ -248,8 +263,17 @@ def crash(project, receiver, tmp_path, wine):
     url = receiver.submission_url()
     if project.toolchain.system == "linux":
         handler = find_or_skip().path
-        command = ["run", "--handler", handler, "--database", str(database), "--url", url, "--",
-                   str(out / "game")]  # fmt: skip
+        command = [
+            "run",
+            "--handler",
+            handler,
+            "--database",
+            str(database),
+            "--url",
+            url,
+            "--",
+            str(out / "game"),
+        ]
         status = (-11, 139)
     else:
         if wine is None:

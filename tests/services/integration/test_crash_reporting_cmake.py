@@ -82,8 +82,18 @@ class Project:
         self.folder = folder / "the project"
         self.folder.mkdir()
         fork = lay_out(folder / "crashpad", layout)
-        done = crashtool("scaffold", "cpp", "--annotation", "prod=Game", "--crashpad", fork,
-                         "--crashpad-dir", folder / "crashpad", "--into", self.folder)  # fmt: skip
+        done = crashtool(
+            "scaffold",
+            "cpp",
+            "--annotation",
+            "prod=Game",
+            "--crashpad",
+            fork,
+            "--crashpad-dir",
+            folder / "crashpad",
+            "--into",
+            self.folder,
+        )
         assert done.exit_code == 0, done.stderr
         (self.folder / "CMakeLists.txt").write_text(LISTS.replace("@MORE@", more))
         (self.folder / "main.cpp").write_text(MAIN)
@@ -91,8 +101,14 @@ class Project:
 
     def run(self, *arguments, check=True, **variables):
         environment = {"PATH": "/usr/bin:/bin", "HOME": str(self.folder)} | variables
-        done = subprocess.run(["cmake", *arguments], cwd=self.folder, env=environment,
-                              capture_output=True, text=True, check=False)  # fmt: skip
+        done = subprocess.run(
+            ["cmake", *arguments],
+            cwd=self.folder,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         assert done.returncode == 0 or not check, done.stdout + done.stderr
         return done.stdout + done.stderr
 

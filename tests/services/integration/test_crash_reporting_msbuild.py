@@ -43,8 +43,15 @@ PROJECT = """\
   <Target Name="Build" DependsOnTargets="ClCompile" />
 </Project>
 """
-TOLD = ("CrashpadRuntime", "CrashpadRuntimeLibrary", "CrashpadLibraryPath", "CrashpadIncludePath",
-        "CrashpadHandler", "CrashpadLibraries", "CrashReportingDefinitions")  # fmt: skip
+TOLD = (
+    "CrashpadRuntime",
+    "CrashpadRuntimeLibrary",
+    "CrashpadLibraryPath",
+    "CrashpadIncludePath",
+    "CrashpadHandler",
+    "CrashpadLibraries",
+    "CrashReportingDefinitions",
+)
 
 
 def lay_out(folder, layout, runtime):
@@ -82,8 +89,14 @@ class Build:
         text = PROJECT.replace("@PROPERTIES@", own).replace("@MESSAGES@", told)
         (self.folder / "game.proj").write_text(text.replace("@RUNTIME@", compiled))
         environment = {"PATH": os.environ["PATH"], "HOME": str(self.folder)} | dict(variables)
-        done = subprocess.run(["xbuild", "/nologo", "game.proj"], cwd=self.folder, env=environment,
-                              capture_output=True, text=True, check=False)  # fmt: skip
+        done = subprocess.run(
+            ["xbuild", "/nologo", "game.proj"],
+            cwd=self.folder,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         found = dict(re.findall(r"\[(\w+)=([^\n]*)\]$", done.stdout, re.MULTILINE))
         return done.returncode, done.stdout, found
 

@@ -25,8 +25,16 @@ from tests.toolchain import need
 
 pytestmark = pytest.mark.toolchain
 URL = "https://submit.backtrace.io/acme/" + "0" * 64 + "/minidump"
-STRICT = ("-Wall", "-Wextra", "-Wpedantic", "-Wshadow", "-Wconversion", "-Werror",
-          "-fno-exceptions", "-fno-rtti")  # fmt: skip
+STRICT = (
+    "-Wall",
+    "-Wextra",
+    "-Wpedantic",
+    "-Wshadow",
+    "-Wconversion",
+    "-Werror",
+    "-fno-exceptions",
+    "-fno-rtti",
+)
 STANDARDS = (14, 17, 20)
 EVERY = [(row.fork, row.since) for rows in RELEASES.values() for row in rows]
 MAIN = """
@@ -62,8 +70,17 @@ def write_sources(folder, fork, since, attachments=("game.log", "/var/log/x.log"
 
 
 def assert_compiles(compiler, folder, standard, included, *more):
-    command = [*compiler, f"-std=c++{standard}", *STRICT, *included, *more,
-               "-c", SOURCE_NAME, "-o", "crash_reporting.o"]  # fmt: skip
+    command = [
+        *compiler,
+        f"-std=c++{standard}",
+        *STRICT,
+        *included,
+        *more,
+        "-c",
+        SOURCE_NAME,
+        "-o",
+        "crash_reporting.o",
+    ]
     environment = os.environ | {"ZIG_LOCAL_CACHE_DIR": str(folder)}
     done = subprocess.run(
         command, cwd=folder, env=environment, capture_output=True, text=True, check=False
@@ -169,8 +186,17 @@ class Program:
             else ('  options.attachments.push_back("/tmp/added.txt");')
         )
         (folder / "main.cpp").write_text(MAIN.replace("@ATTACH@", attach))
-        self.command = ["g++", "-std=c++17", "-w", *included, *flags, "main.cpp", SOURCE_NAME, "-o",
-                        "game"]  # fmt: skip
+        self.command = [
+            "g++",
+            "-std=c++17",
+            "-w",
+            *included,
+            *flags,
+            "main.cpp",
+            SOURCE_NAME,
+            "-o",
+            "game",
+        ]
         subprocess.run(self.command, cwd=folder, check=True)
         self.handler = folder / "crashpad_handler"
         self.write_handler()
@@ -184,9 +210,14 @@ class Program:
         environment = {"XDG_STATE_HOME": str(self.folder / "state")} | variables
         environment = {name: text for name, text in environment.items() if text is not None}
         done = subprocess.run(
-            [str(self.folder / "game"), *arguments], env=environment, cwd="/",
-            capture_output=True, text=True, encoding="utf-8", check=False,
-        )  # fmt: skip
+            [str(self.folder / "game"), *arguments],
+            env=environment,
+            cwd="/",
+            capture_output=True,
+            text=True,
+            encoding="utf-8",
+            check=False,
+        )
         said = {}
         for line in done.stdout.splitlines():
             kind, _, text = line.partition(" ")
@@ -196,9 +227,13 @@ class Program:
 
 @pytest.mark.parametrize(
     ("fork", "since"),
-    [("upstream", "2019-05-02"), ("upstream", "2025-12-01"), ("backtrace-2018", "2020-06-24"),
-     ("sentry", "2025-10-01")],
-)  # fmt: skip
+    [
+        ("upstream", "2019-05-02"),
+        ("upstream", "2025-12-01"),
+        ("backtrace-2018", "2020-06-24"),
+        ("sentry", "2025-10-01"),
+    ],
+)
 def test_the_handler_gets_what_annotate_prints(tmp_path, fork, since):
     program = Program(tmp_path, fork, since)
 
@@ -208,11 +243,14 @@ def test_the_handler_gets_what_annotate_prints(tmp_path, fork, since):
     release = find_release(fork, since)
     files = [str(tmp_path / "game.log"), "/var/log/x.log", "/tmp/added.txt"]  # noqa: S108 (a name)
     plan = StartPlan(
-        (Attribute("prod", "Mine"), Attribute("channel", 'a "b" = \\ ??/'),
-         Attribute("level", "castle")),
+        (
+            Attribute("prod", "Mine"),
+            Attribute("channel", 'a "b" = \\ ??/'),
+            Attribute("level", "castle"),
+        ),
         tuple(Attachment(None, path) for path in files if release.takes_attachments),
         fork,
-    )  # fmt: skip
+    )
     wanted = [text for text in plan.arguments if text.startswith("--annotation=")]
     assert [f"--annotation={text}" for text in said["annotation"]] == wanted
     attached = [text for text in plan.arguments if text.startswith("--attachment=")]
@@ -229,9 +267,13 @@ def test_the_handler_gets_what_annotate_prints(tmp_path, fork, since):
 
 
 def test_consent_release_and_macros_reach_the_handler(tmp_path):
-    flags = ["-DNDEBUG", '-DCRASH_REPORTING_URL="https://example.com/"',
-             '-DCRASH_REPORTING_TOKEN="abc"', '-DCRASH_REPORTING_VERSION="2.0"',
-             "-DCRASH_REPORTING_MEMORY_LIMIT=0"]  # fmt: skip
+    flags = [
+        "-DNDEBUG",
+        '-DCRASH_REPORTING_URL="https://example.com/"',
+        '-DCRASH_REPORTING_TOKEN="abc"',
+        '-DCRASH_REPORTING_VERSION="2.0"',
+        "-DCRASH_REPORTING_MEMORY_LIMIT=0",
+    ]
     program = Program(tmp_path, "backtrace", "2023-03-31", flags=flags)
 
     status, said, _ = program.run()
@@ -301,6 +343,9 @@ def test_a_very_long_url_is_one_macro(tmp_path):
     )
     (tmp_path / HEADER_NAME).write_text(header_text(integration))
     (tmp_path / SOURCE_NAME).write_text(source_text(integration))
-    included = [word for path in write_stub_client(tmp_path, "backtrace", "2023-03-31")
-                for word in ("-isystem", path)]  # fmt: skip
+    included = [
+        word
+        for path in write_stub_client(tmp_path, "backtrace", "2023-03-31")
+        for word in ("-isystem", path)
+    ]
     assert_compiles(["g++"], tmp_path, 17, included)

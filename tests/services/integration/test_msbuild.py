@@ -85,9 +85,12 @@ class Build:
         environment = {"PATH": os.environ["PATH"], "HOME": str(self.folder)}
         done = subprocess.run(
             ["xbuild", "/nologo", *options, "game.proj"],
-            cwd=self.folder, env=environment | dict(variables), capture_output=True, text=True,
+            cwd=self.folder,
+            env=environment | dict(variables),
+            capture_output=True,
+            text=True,
             check=False,
-        )  # fmt: skip
+        )
         return done.returncode, done.stdout
 
 

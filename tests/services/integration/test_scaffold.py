@@ -112,18 +112,39 @@ def test_the_actions_script_passes_its_inputs_on(tmp_path):
     done = subprocess.run(
         ["bash", "-e", "-c", read_scripts()[1]],
         env={
-            "PATH": f"{tmp_path}:/usr/bin:/bin", "GITHUB_OUTPUT": str(output),
-            "PATHS": "build dir/\n$(touch hacked)\n", "REQUIRE_FOR": "dist/\n", "TAG": 'v1"; ls',
-            "RECEIPT": "r.json", "SOFT_FAIL": "network", "DRY_RUN": "true",
-            "CRASHTOOL_SYMBOLS_TOKEN": "", "CRASHTOOL_SYMBOLS_URL": "", "CRASHTOOL_UNIVERSE": "u",
+            "PATH": f"{tmp_path}:/usr/bin:/bin",
+            "GITHUB_OUTPUT": str(output),
+            "PATHS": "build dir/\n$(touch hacked)\n",
+            "REQUIRE_FOR": "dist/\n",
+            "TAG": 'v1"; ls',
+            "RECEIPT": "r.json",
+            "SOFT_FAIL": "network",
+            "DRY_RUN": "true",
+            "CRASHTOOL_SYMBOLS_TOKEN": "",
+            "CRASHTOOL_SYMBOLS_URL": "",
+            "CRASHTOOL_UNIVERSE": "u",
         },
-        cwd=tmp_path, capture_output=True, text=True, check=True,
-    )  # fmt: skip
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     words = re.findall(r"\[(.*)\]", done.stdout)
     assert words == [
-        "upload-symbols", "--ci", "github", "--receipt", "r.json", "build dir/", "$(touch hacked)",
-        "--require-for", "dist/", "--tag", 'v1"; ls', "--soft-fail=network", "--dry-run",
-    ]  # fmt: skip
+        "upload-symbols",
+        "--ci",
+        "github",
+        "--receipt",
+        "r.json",
+        "build dir/",
+        "$(touch hacked)",
+        "--require-for",
+        "dist/",
+        "--tag",
+        'v1"; ls',
+        "--soft-fail=network",
+        "--dry-run",
+    ]
     assert not (tmp_path / "hacked").exists()
 
 
@@ -134,8 +155,14 @@ def test_cpp_writes_a_set_of_files_that_agree(crashtool, tmp_path, fork):
     assert done.exit_code == 0, done.stderr
     folder = tmp_path / "project" / "crash_reporting"
     names = {path.name for path in folder.iterdir()}
-    assert names >= {"crash_reporting.h", "crash_reporting.cpp", "CrashReporting.cmake",
-                     "CrashtoolSymbols.cmake", "CrashReporting.props", "README.md"}  # fmt: skip
+    assert names >= {
+        "crash_reporting.h",
+        "crash_reporting.cpp",
+        "CrashReporting.cmake",
+        "CrashtoolSymbols.cmake",
+        "CrashReporting.props",
+        "README.md",
+    }
     readme = (folder / "README.md").read_text("utf-8")
     assert {name for name in names if f"| `{name}` |" in readme} == names - {"README.md"}
     for path in folder.iterdir():
@@ -309,9 +336,18 @@ def test_json_of_cpp_tells_files_settings_and_what_is_left(crashtool, tmp_path):
 
 def test_json_of_cpp_with_faults_is_one_document_with_all_of_them(crashtool, tmp_path):
     result = crashtool(
-        "scaffold", "cpp", "--json", "--into", ".", "--annotation", "prod=G",
-        "--annotation", "=empty", "--url", "https://submit.backtrace.io/acme/<token>/minidump",
-    )  # fmt: skip
+        "scaffold",
+        "cpp",
+        "--json",
+        "--into",
+        ".",
+        "--annotation",
+        "prod=G",
+        "--annotation",
+        "=empty",
+        "--url",
+        "https://submit.backtrace.io/acme/<token>/minidump",
+    )
     told = read_json(result)
     assert (result.exit_code, told["valid"], told["files"]) == (4, False, [])
     assert {"empty-key", "placeholder"} <= {finding["rule"] for finding in told["findings"]}

@@ -81,9 +81,17 @@ def test_what_is_needed_depends_on_the_system_and_the_handler():
 
 @pytest.mark.parametrize(
     ("index", "data", "expected"),
-    [(0, 0x800, True), (0, 0xA80, True), (0, 0x280, False), (0, "0xa00", False), (0, None, False),
-     (2, 0, True), (2, 1, False), (2, None, False)],
-)  # fmt: skip
+    [
+        (0, 0x800, True),
+        (0, 0xA80, True),
+        (0, 0x280, False),
+        (0, "0xa00", False),
+        (0, None, False),
+        (2, 0, True),
+        (2, 1, False),
+        (2, None, False),
+    ],
+)
 def test_a_setting_is_judged_by_what_it_does(index, data, expected):
     setting = SETTINGS[index]
     key = (setting.key.lower(), setting.name.lower())
@@ -127,9 +135,13 @@ def query(wine, key, name, *view):  # noqa: F811
     wine.make_prefix()
     done = subprocess.run(
         [wine.program, "reg.exe", "query", key, "/v", name, *view],
-        env=wine.environment, capture_output=True, timeout=TIMEOUT, check=False, text=True,
+        env=wine.environment,
+        capture_output=True,
+        timeout=TIMEOUT,
+        check=False,
+        text=True,
         errors="replace",
-    )  # fmt: skip
+    )
     found = re.search(r"REG_DWORD\s+0x([0-9a-fA-F]+)", done.stdout)
     return int(found[1], 16) if found else None
 

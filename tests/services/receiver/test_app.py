@@ -433,9 +433,12 @@ def test_minidumps_are_read_after_the_answer_and_again_at_the_next_start(tmp_pat
         )
         reports = receiver.inbox.reports()
     assert [report.headline for report in reports] == [
-        "SIGSEGV in game", "no use", "cannot be shown: ZeroDivisionError('oops')", None,
         "SIGSEGV in game",
-    ]  # fmt: skip
+        "no use",
+        "cannot be shown: ZeroDivisionError('oops')",
+        None,
+        "SIGSEGV in game",
+    ]
     assert reports[0].page == "the page"
 
 

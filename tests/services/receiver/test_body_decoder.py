@@ -77,7 +77,7 @@ def test_a_bomb_is_never_unpacked_beyond_the_bound():
         (b"form-data", None, None),
         (b"", None, None),
     ],
-)  # fmt: skip
+)
 def test_a_disposition_gives_name_and_file_name(header, name, filename):
     assert parse_disposition(header) == (name, filename)
 
@@ -139,7 +139,7 @@ def test_a_minidump_without_a_file_name_is_a_file_all_the_same(tmp_path):
         (part(b"a" * 20_000, b"") + b"--B--\r\n", FORM, "headers of a part|malformed"),
         (b"", "application/octet-stream", "the body is empty"),
     ],
-)  # fmt: skip
+)
 def test_a_malformed_form_is_refused(tmp_path, data, content_type, words):
     with pytest.raises(Refusal, match=words) as caught:
         read_form(tmp_path / "d", data, content_type=content_type)

@@ -99,9 +99,11 @@ def test_scripts_in_a_dump_are_text(page, receiver):
     send_symbols(receiver)
     for content in (dump, make_dump()):
         rxid = send_crash(
-            receiver, content, {SCRIPT: SCRIPT, "prod": SCRIPT, "ver": SCRIPT},
+            receiver,
+            content,
+            {SCRIPT: SCRIPT, "prod": SCRIPT, "ver": SCRIPT},
             {SCRIPT: (SCRIPT, b"x", "text/html")},
-        )  # fmt: skip
+        )
         wait_until(lambda rxid=rxid: receiver.inbox.get(rxid).headline)
     page.locator("li.group").first.wait_for()
     assert page.locator("li.group", has_text="<script>").count()

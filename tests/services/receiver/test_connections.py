@@ -80,8 +80,12 @@ def test_all_of_a_report_is_synced_in_its_place_before_its_row(inbox, monkeypatc
     monkeypatch.setattr(inbox._connections, "transaction", begin)
     kept = keep(inbox)
     folder = kept.minidump.parent
-    assert done == [*(str(file.path) for file in kept.files), str(folder), str(folder.parent),
-                    "transaction"]  # fmt: skip
+    assert done == [
+        *(str(file.path) for file in kept.files),
+        str(folder),
+        str(folder.parent),
+        "transaction",
+    ]
     with transaction() as database:
         assert database.execute("PRAGMA synchronous").fetchone()[0] == 2
 
@@ -131,8 +135,9 @@ def test_reports_that_come_at_once_are_committed_together_and_fail_alone(inbox, 
     assert sizes == [1, 2]
     assert isinstance(results["bad"], sqlite3.IntegrityError)
     assert {report.rxid for report in inbox.reports()} == {
-        results["first"].rxid, results["good"].rxid,
-    }  # fmt: skip
+        results["first"].rxid,
+        results["good"].rxid,
+    }
     assert len(list((inbox.folder / "reports").iterdir())) == 2
 
 

@@ -76,8 +76,11 @@ def test_who_falls_behind_is_told_to_load_the_list_anew(monkeypatch):
 
     messages = asyncio.run(run())
     assert [message.split(b"\n")[0] for message in messages] == [
-        b"retry: 2000", b"event: report", b"event: report", b"event: reload",
-    ]  # fmt: skip
+        b"retry: 2000",
+        b"event: report",
+        b"event: report",
+        b"event: reload",
+    ]
 
 
 def test_a_quiet_stream_has_a_beat(monkeypatch):

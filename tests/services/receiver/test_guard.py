@@ -48,8 +48,17 @@ NAMES = [
     {"Host": "127.0.0.1:80@evil.example"},
     {"Host": "2130706433.evil"},
 ]
-READ = ("/", "/api/reports", "/api/groups", "/api/events", "/api/openapi.json", "/inbox.js",
-        "/reports/{rxid}", "/api/reports/{rxid}", "/reports/{rxid}/files/1")  # fmt: skip
+READ = (
+    "/",
+    "/api/reports",
+    "/api/groups",
+    "/api/events",
+    "/api/openapi.json",
+    "/inbox.js",
+    "/reports/{rxid}",
+    "/api/reports/{rxid}",
+    "/reports/{rxid}/files/1",
+)
 
 
 def ask(receiver, method, path, headers, body=None):
@@ -148,20 +157,25 @@ EARLY = {
     "raw-without-token": ("/", b"MDMP" + bytes(1 << 16), ()),
     "raw-post-without-token": ("/post?format=minidump", b"MDMP", ()),
     "file-first": (
-        "/", FILE.format(BOUNDARY, "upload_file_minidump").encode() + bytes(1_200_000), (FORM,),
+        "/",
+        FILE.format(BOUNDARY, "upload_file_minidump").encode() + bytes(1_200_000),
+        (FORM,),
     ),
     "wrong-token-in-field": (
-        "/", (FIELD.format(BOUNDARY, "token", "wrong") + FIELD.format(BOUNDARY, "a", "b")).encode(),
+        "/",
+        (FIELD.format(BOUNDARY, "token", "wrong") + FIELD.format(BOUNDARY, "a", "b")).encode(),
         (FORM,),
     ),
     "many-files": (
-        "/", "".join(FILE.format(BOUNDARY, f"f{n}") + "x\r\n" for n in range(20)).encode(), (FORM,),
+        "/",
+        "".join(FILE.format(BOUNDARY, f"f{n}") + "x\r\n" for n in range(20)).encode(),
+        (FORM,),
     ),
     "unknown-format": ("/post?format=nonsense", b"x", (FORM,)),
     "larger-than-may-be": ("/", b"x", (FORM, "X: large")),
     "unknown-encoding": ("/", b"x", (FORM, "Content-Encoding: br")),
     "no-such-object": ("/?object=ffff&attachment_name=a", b"MDMP", ()),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("case", EARLY)

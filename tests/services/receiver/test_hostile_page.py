@@ -74,7 +74,7 @@ ATTEMPTS = {
     " return await r.text();",
     "keepalive": "const r = await fetch(at + '/u/t/minidump', {method: 'POST', mode: 'no-cors',"
     " keepalive: true, body: 'MDMP'}); return (await r.text()) || null;",
-}  # fmt: skip
+}
 LIBRARY = """
 const wait = (ms) => new Promise((yes) => setTimeout(yes, ms));
 async function left(w) {  // until then it shows an empty page of the opener's own origin

@@ -130,9 +130,10 @@ def test_pages_of_other_sites_delete_nothing(receiver, headers):
     rxid = send(receiver, "Game", "1")
 
     for path, method in (
-        (f"/reports/{rxid}/delete", "POST"), ("/delete-group?group=minidump", "POST"),
+        (f"/reports/{rxid}/delete", "POST"),
+        ("/delete-group?group=minidump", "POST"),
         (f"/api/reports/{rxid}", "DELETE"),
-    ):  # fmt: skip
+    ):
         assert ask(receiver, path, method, **headers)[0] in (403, 421)
     assert receiver.inbox.count() == 1
 

@@ -125,19 +125,23 @@ def test_from_elsewhere_the_inbox_is_read_with_the_token_alone(tmp_path):
         rxid = send_crash(receiver)
         for path in ("/", "/api/reports", "/api/events", f"/reports/{rxid}", "/inbox.js"):
             for options in (
-                {}, {"auth": ("me", "wrong")}, {"headers": {"Authorization": "Basic é"}},
+                {},
+                {"auth": ("me", "wrong")},
+                {"headers": {"Authorization": "Basic é"}},
                 {"headers": {"Authorization": "Bearer " + TOKEN[1:]}},
-            ):  # fmt: skip
+            ):
                 reply = requests.get(receiver.url + path, timeout=20, **options)
                 assert reply.status_code == 401
                 assert reply.headers["WWW-Authenticate"].startswith("Basic ")
         for options in (
-            {"auth": ("anyone", TOKEN)}, {"headers": {"Authorization": f"Bearer {TOKEN}"}},
-        ):  # fmt: skip
+            {"auth": ("anyone", TOKEN)},
+            {"headers": {"Authorization": f"Bearer {TOKEN}"}},
+        ):
             assert requests.get(receiver.url, timeout=20, **options).status_code == 200
-            assert requests.get(
-                receiver.url + "/api/reports", timeout=20, **options
-            ).json()["total"] == 1  # fmt: skip
+            assert (
+                requests.get(receiver.url + "/api/reports", timeout=20, **options).json()["total"]
+                == 1
+            )
 
 
 def test_fifty_uploads_at_once_all_arrive(tmp_path):

@@ -62,9 +62,11 @@ def test_an_empty_inbox_says_where_to_send(receiver):
 def test_the_list_shows_reports_in_groups(receiver):
     for version in ("1", "2"):
         requests.post(
-            receiver.submission_url(), data={"prod": "Game", "ver": version},
-            files={"upload_file_minidump": ("x", b"MDMP")}, timeout=20,
-        )  # fmt: skip
+            receiver.submission_url(),
+            data={"prod": "Game", "ver": version},
+            files={"upload_file_minidump": ("x", b"MDMP")},
+            timeout=20,
+        )
     requests.post(receiver.submission_url("symbols"), data=b"sym", timeout=20)
     page = Reader(get(receiver.url).text)
     assert "2 reports" in page.text
@@ -92,24 +94,44 @@ def test_a_long_list_leads_on(receiver):
 @pytest.mark.parametrize(
     ("query", "found"),
     [
-        ("", 2), ("q=game", 2), ("q=GAME+Beta", 1), ("q=game+%22", 0), ("q=x.dmp", 2),
-        ("format=symbols", 1), ("q=%25", 0), ("q=" + "a" * 1000, 0), ("group=minidump", 2),
+        ("", 2),
+        ("q=game", 2),
+        ("q=GAME+Beta", 1),
+        ("q=game+%22", 0),
+        ("q=x.dmp", 2),
+        ("format=symbols", 1),
+        ("q=%25", 0),
+        ("q=" + "a" * 1000, 0),
+        ("group=minidump", 2),
     ],
-)  # fmt: skip
+)
 def test_a_search_finds_what_has_all_words(receiver, query, found):
     for version in ("alpha", "beta"):
         requests.post(
-            receiver.submission_url(), data={"prod": "Game", "ver": version},
-            files={"upload_file_minidump": ("x.dmp", b"MDMP")}, timeout=20,
-        )  # fmt: skip
+            receiver.submission_url(),
+            data={"prod": "Game", "ver": version},
+            files={"upload_file_minidump": ("x.dmp", b"MDMP")},
+            timeout=20,
+        )
     requests.post(receiver.submission_url("symbols"), data=b"sym", timeout=20)
     document = get(f"{receiver.url}/api/reports?{query}").json()
     assert len(document["reports"]) == document["total"] == found
     assert get(f"{receiver.url}/?{query}").status_code == 200
 
 
-@pytest.mark.parametrize("query", ["limit=0", "limit=1001", "limit=x", "before=-1", "before=1e3",
-                                   "before=9223372036854775808", "limit=²", LONG])  # fmt: skip
+@pytest.mark.parametrize(
+    "query",
+    [
+        "limit=0",
+        "limit=1001",
+        "limit=x",
+        "before=-1",
+        "before=1e3",
+        "before=9223372036854775808",
+        "limit=²",
+        LONG,
+    ],
+)
 @pytest.mark.parametrize("path", ["/", "/api/reports", "/api/groups"])
 def test_a_query_that_makes_no_sense_is_refused(receiver, path, query):
     reply = get(f"{receiver.url}{path}?{query}")
@@ -122,9 +144,11 @@ def test_groups_are_counted_with_all_their_versions(tmp_path):
     with start_receiver(tmp_path, read_dump=lambda _path, _symbols: shown) as receiver:
         for version in ("2", "1", "2"):
             requests.post(
-                receiver.submission_url(), data={"ver": version},
-                files={"upload_file_minidump": ("x.dmp", b"MDMP")}, timeout=20,
-            )  # fmt: skip
+                receiver.submission_url(),
+                data={"ver": version},
+                files={"upload_file_minidump": ("x.dmp", b"MDMP")},
+                timeout=20,
+            )
         wait_until(lambda: all(report.headline for report in receiver.inbox.reports()))
         (group,) = get(receiver.url + "/api/groups").json()["groups"]
         newest = receiver.inbox.reports()[-1]

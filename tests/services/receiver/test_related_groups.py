@@ -107,8 +107,9 @@ def test_groups_and_reports_are_saved_whole_and_filtered(filled):
     assert reply.headers["content-disposition"] == 'attachment; filename="groups.csv"'
     rows = list(csv.DictReader(io.StringIO(reply.content.decode("utf-8-sig"))))
     assert {row["group"]: row["reports"] for row in rows} == {
-        FIRST: "2", **dict.fromkeys((SECOND, *FAR), "1"),
-    }  # fmt: skip
+        FIRST: "2",
+        **dict.fromkeys((SECOND, *FAR), "1"),
+    }
     reports = ask(filled, "/export/reports.json", group=FIRST, limit=1).json()["reports"]
     assert [row["group"] for row in reports] == [FIRST, FIRST]
     rows = ask(filled, "/export/reports.csv", group=SECOND).text.splitlines()

@@ -140,10 +140,15 @@ def test_unpacking_that_was_cut_off_is_begun_again(receiver):
 @pytest.mark.parametrize(
     ("name", "safe"),
     [
-        ("a/b/app.pdb", "app.pdb"), ("..", "file"), ("", "file"), ("a\\b.dll", "b.dll"),
-        ("libé.so", "libé.so"), ("a:b\n.so", "a_b_.so"), ("x" * 300, "x" * 100),
+        ("a/b/app.pdb", "app.pdb"),
+        ("..", "file"),
+        ("", "file"),
+        ("a\\b.dll", "b.dll"),
+        ("libé.so", "libé.so"),
+        ("a:b\n.so", "a_b_.so"),
+        ("x" * 300, "x" * 100),
     ],
-)  # fmt: skip
+)
 def test_a_name_is_made_one_that_every_system_can_have(name, safe):
     assert safe_name(name) == safe
 

@@ -127,13 +127,22 @@ def test_a_page_of_another_site_gets_nothing(receiver):
 @pytest.mark.parametrize(
     "path",
     [
-        "../reports.sqlite", "..%2f..%2fetc%2fpasswd", f"buildid/{'0' * 40}/executable",
-        f"buildid/{'0' * 40}/source/etc/passwd", "index2.txt", "pingme.txt",
-        f"libplay.so/{IDENTIFIER}/file.ptr", f"libplay.so/{IDENTIFIER}/libplay.so.sy_",
-        f"libplay.so/{IDENTIFIER}/..%2f..%2f..%2fsettings", "symbols//", "symbols/x/../../y",
-        f"{'a/' * 400}", "%00/%00/%00", f"libplay.so/{IDENTIFIER[:-1]}1/libplay.so.sym",
+        "../reports.sqlite",
+        "..%2f..%2fetc%2fpasswd",
+        f"buildid/{'0' * 40}/executable",
+        f"buildid/{'0' * 40}/source/etc/passwd",
+        "index2.txt",
+        "pingme.txt",
+        f"libplay.so/{IDENTIFIER}/file.ptr",
+        f"libplay.so/{IDENTIFIER}/libplay.so.sy_",
+        f"libplay.so/{IDENTIFIER}/..%2f..%2f..%2fsettings",
+        "symbols//",
+        "symbols/x/../../y",
+        f"{'a/' * 400}",
+        "%00/%00/%00",
+        f"libplay.so/{IDENTIFIER[:-1]}1/libplay.so.sym",
     ],
-)  # fmt: skip
+)
 def test_keys_that_name_no_upload_give_nothing(receiver, path):
     upload(receiver)
     reply = get(receiver, path)
@@ -175,8 +184,10 @@ def test_a_stripped_program_is_never_given_as_debug_file(receiver, program):
     debug = get(receiver, f"buildid/{build_id}/debuginfo").content
     assert debug == (program / "twice.debug").read_bytes()
     assert get(receiver, f"buildid/{build_id}/executable").content != debug
-    for spelling in (f"_.debug/elf-buildid-sym-{build_id.upper()}/_.debug",
-                     f".build-id/{build_id[:2]}/{build_id[2:]}.debug"):  # fmt: skip
+    for spelling in (
+        f"_.debug/elf-buildid-sym-{build_id.upper()}/_.debug",
+        f".build-id/{build_id[:2]}/{build_id[2:]}.debug",
+    ):
         assert get(receiver, spelling).content == debug
 
 
@@ -205,9 +216,13 @@ def run_gdb(program, environment, *commands):
     ]
     return subprocess.run(
         ["gdb", "-nx", "-batch", "-iex", "set debuginfod enabled on", *arguments, "twice"],
-        cwd=lonely, env=os.environ | environment, capture_output=True, text=True, timeout=120,
+        cwd=lonely,
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
         check=False,
-    )  # fmt: skip
+    )
 
 
 @pytest.mark.parametrize("token", [None, TOKEN])
@@ -222,8 +237,9 @@ def test_gdb_finds_debug_files_and_source_with_the_one_address(start, program, t
                 "DEBUGINFOD_URLS": receiver.symbol_server,
                 "DEBUGINFOD_CACHE_PATH": str(program.parent / "cache"),
             },
-            "info line twice", "list twice",
-        )  # fmt: skip
+            "info line twice",
+            "list twice",
+        )
         if "not compiled in" in result.stdout + result.stderr:
             pytest.skip("this gdb has no debuginfod")
         assert "Line 1 of" in result.stdout
@@ -233,8 +249,9 @@ def test_gdb_finds_debug_files_and_source_with_the_one_address(start, program, t
 def test_pdb_and_pe_of_the_corpus_come_back_by_symsrvs_keys(receiver, shared_truth):
     folder = shared_truth / "windows" / "bin"
     pdb = next(iter(sorted(folder.rglob("*.pdb"))))
-    program = next(path for path in (pdb.with_suffix(".exe"), pdb.with_suffix(".dll"))
-                   if path.exists())  # fmt: skip
+    program = next(
+        path for path in (pdb.with_suffix(".exe"), pdb.with_suffix(".dll")) if path.exists()
+    )
     upload(receiver, pack({pdb.name: pdb.read_bytes(), program.name: program.read_bytes()}))
     from crashtool.formats.object_file.identify import read_object_files
     from crashtool.services.symbols.mapped_file import map_file
@@ -284,12 +301,18 @@ def test_what_a_client_has_is_not_sent_again(receiver):
     path = f"libplay.so/{IDENTIFIER}/libplay.so.sym"
     whole = get(receiver, path)
     tag, date = whole.headers["etag"], whole.headers["last-modified"]
-    for headers in ({"if-none-match": tag}, {"if-none-match": f'"x", W/{tag}'},
-                    {"if-none-match": "*"}, {"if-modified-since": date}):  # fmt: skip
+    for headers in (
+        {"if-none-match": tag},
+        {"if-none-match": f'"x", W/{tag}'},
+        {"if-none-match": "*"},
+        {"if-modified-since": date},
+    ):
         reply = get(receiver, path, headers=headers)
         assert (reply.status_code, reply.content, reply.headers["etag"]) == (304, b"", tag)
-    for headers in ({"if-none-match": '"x"', "if-modified-since": date},
-                    {"if-modified-since": "yesterday"}):  # fmt: skip
+    for headers in (
+        {"if-none-match": '"x"', "if-modified-since": date},
+        {"if-modified-since": "yesterday"},
+    ):
         assert get(receiver, path, headers=headers).content == whole.content
     assert whole.headers["cache-control"] == "private, no-cache"
 
@@ -300,9 +323,11 @@ def test_ranges_are_those_of_http(receiver):
     whole = get(receiver, path)
     size, tag = len(whole.content), whole.headers["etag"]
     parts = {
-        "0-0": whole.content[:1], "-4": whole.content[-4:],
-        f"{size - 2}-": whole.content[-2:], f"5-{size + 9}": whole.content[5:],
-    }  # fmt: skip
+        "0-0": whole.content[:1],
+        "-4": whole.content[-4:],
+        f"{size - 2}-": whole.content[-2:],
+        f"5-{size + 9}": whole.content[5:],
+    }
     for wanted, part in parts.items():
         reply = get(receiver, path, headers={"range": f"bytes={wanted}"})
         assert (reply.status_code, reply.content) == (206, part)
@@ -317,18 +342,37 @@ def test_ranges_are_those_of_http(receiver):
 def make_hostile_keys():
     """A thousand and more paths that lead out of everything that is served."""
     ups = (
-        "../", "..%2f", "%2e%2e/", "%2e%2e%2f", "..\\", "..%5c", "....//", "%252e%252e%252f",
-        "%c0%ae%c0%ae/", "..;/", "..%00/", "%u002e%u002e/", "/..//", "./.././",
-    )  # fmt: skip
+        "../",
+        "..%2f",
+        "%2e%2e/",
+        "%2e%2e%2f",
+        "..\\",
+        "..%5c",
+        "....//",
+        "%252e%252e%252f",
+        "%c0%ae%c0%ae/",
+        "..;/",
+        "..%00/",
+        "%u002e%u002e/",
+        "/..//",
+        "./.././",
+    )
     targets = ("etc/passwd", "secret.txt", "reports.sqlite", "proc/self/environ", "symbols/", "")
     places = (
-        "{up}{target}", "buildid/{id}/section/{up}{target}", "buildid/{id}/source/{up}{target}",
-        "buildid/{up}{target}/executable", "x.so/{key}/{up}{target}", ".build-id/{up}{target}",
-        "symbols/{up}{target}", "try/{up}x/{key}/{target}.sym", "{target}/{up}",
+        "{up}{target}",
+        "buildid/{id}/section/{up}{target}",
+        "buildid/{id}/source/{up}{target}",
+        "buildid/{up}{target}/executable",
+        "x.so/{key}/{up}{target}",
+        ".build-id/{up}{target}",
+        "symbols/{up}{target}",
+        "try/{up}x/{key}/{target}.sym",
+        "{target}/{up}",
         "x.so/{up}/{target}",
-        "buildid/{id}/source/build/{up}{target}", "_.debug/elf-buildid-sym-{up}{id}/{target}",
+        "buildid/{id}/source/build/{up}{target}",
+        "_.debug/elf-buildid-sym-{up}{id}/{target}",
         "x.pdb/{up}{key}/{target}",
-    )  # fmt: skip
+    )
     for up in ups:
         for target in targets:
             for place in places:
@@ -368,11 +412,12 @@ def test_gdb_may_have_the_token_in_a_header(start, program):
         result = run_gdb(
             program,
             {
-                "DEBUGINFOD_URLS": receiver.url, "DEBUGINFOD_HEADERS_FILE": str(headers),
+                "DEBUGINFOD_URLS": receiver.url,
+                "DEBUGINFOD_HEADERS_FILE": str(headers),
                 "DEBUGINFOD_CACHE_PATH": str(program.parent / "cache"),
             },
             "info line twice",
-        )  # fmt: skip
+        )
         if "not compiled in" in result.stdout + result.stderr:
             pytest.skip("this gdb has no debuginfod")
         assert "Line 1 of" in result.stdout

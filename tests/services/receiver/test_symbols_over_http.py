@@ -41,10 +41,21 @@ def store(linux, cases, tmp_path_factory):
     dumped, named = tmp_path_factory.mktemp("dumped"), tmp_path_factory.mktemp("store")
     sources = [linux / "bin", linux / "syslibs"]
     subprocess.run(
-        [sys.executable, "-m", "crashtool", "symbols", "dump", "--quiet", "--store", dumped,
-         *sources],
-        capture_output=True, timeout=300, check=False,
-    )  # fmt: skip
+        [
+            sys.executable,
+            "-m",
+            "crashtool",
+            "symbols",
+            "dump",
+            "--quiet",
+            "--store",
+            dumped,
+            *sources,
+        ],
+        capture_output=True,
+        timeout=300,
+        check=False,
+    )
     files = {path.parent.name: path for path in dumped.rglob("*.sym")}
     for module in (module for case in cases for module in case["modules"]):
         name = PurePosixPath(module["name"]).name
@@ -137,8 +148,15 @@ def test_rust_minidump_says_by_a_server_what_it_says_by_the_files(
     different, named = [], 0
     for case in cases:
         by_files = say(case, "--symbols-path", store)
-        by_server = say(case, "--symbols-url", f"{receiver.url}/", "--symbols-cache",
-                        tmp_path / "cache", "--symbols-tmp", tmp_path)  # fmt: skip
+        by_server = say(
+            case,
+            "--symbols-url",
+            f"{receiver.url}/",
+            "--symbols-cache",
+            tmp_path / "cache",
+            "--symbols-tmp",
+            tmp_path,
+        )
         if strip_urls(by_files) != strip_urls(by_server):
             different.append(case["id"])
         named += '"function":"' in by_server

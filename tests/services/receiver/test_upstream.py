@@ -67,9 +67,12 @@ def ask(server, tmp_path):
     now, told = [1000.0], []
     with Scratch() as scratch:
         upstream = Upstream(
-            [f"breakpad:{server.url}?key=secret"], tmp_path, scratch, tell=told.append,
+            [f"breakpad:{server.url}?key=secret"],
+            tmp_path,
+            scratch,
+            tell=told.append,
             clock=lambda: now[0],
-        )  # fmt: skip
+        )
 
         def find(path=PATH):
             return upstream.find(parse_symbol_request(path), path)
@@ -150,7 +153,7 @@ BUILD = "ab" * 20
         ("breakpad:", f"a:b/{PDB}/a:b.sym", []),
         ("breakpad:", f"../{PDB}/...sym", []),
     ],
-)  # fmt: skip
+)
 def test_a_path_is_built_anew_by_the_servers_convention(server_text, path, places):
     server = parse_server(f"{server_text}http://localhost")
     assert list(walk_places(server, parse_symbol_request(path), path)) == places

@@ -192,9 +192,12 @@ def test_an_address_on_a_stack_stays_even_when_it_spells_a_word(scrub):
     registers = {"eip": 0x64636200, "esp": 0x20000, "ebp": 0x20000}
     stack = b"abcd" + bytes(4) + b"efgh ijkl mnop qrst" + bytes(5) + b"wxyz" + bytes(4)
     builder = (
-        MinidumpBuilder().add_system("linux", "x86").add_module("/app", 0x64600000, 0x100000)
-        .add_thread(7, registers=registers, stack=(0x20000, stack)).add_memory(0x90000, b"abcd")
-    )  # fmt: skip
+        MinidumpBuilder()
+        .add_system("linux", "x86")
+        .add_module("/app", 0x64600000, 0x100000)
+        .add_thread(7, registers=registers, stack=(0x20000, stack))
+        .add_memory(0x90000, b"abcd")
+    )
     _, after, changes = scrub(builder, "strings=[a-z ]+")
     assert b"abcd" + bytes(4) + b"x" * 19 + bytes(5) + b"xxxx" + bytes(4) in after
     assert changes[0].kept == 1
@@ -281,8 +284,11 @@ def test_real_stacks_with_symbols_are_the_same_afterwards(truth, tmp_path):
                 report = read_report(
                     str(file), "", InspectOptions(symbols=symbols, all_threads=True)
                 )
-            stacks.append([
-                (frame.instruction, frame.trust, frame.function, frame.line)
-                for thread in report.threads for frame in thread.frames
-            ])  # fmt: skip
+            stacks.append(
+                [
+                    (frame.instruction, frame.trust, frame.function, frame.line)
+                    for thread in report.threads
+                    for frame in thread.frames
+                ]
+            )
         assert stacks[0] == stacks[1]

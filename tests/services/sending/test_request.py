@@ -78,9 +78,12 @@ def test_the_request_is_the_one_that_the_handler_sent(capture, tmp_path):
 
     request = make_request(
         dump_file(tmp_path, contents["upload_file_minidump"], "given.dmp"),
-        SendPlan(url.partition("#")[0], gzip="content-encoding" in theirs.headers,
-             attachments=tuple(Attachment(None, str(tmp_path / name)) for name in files)),
-    )  # fmt: skip
+        SendPlan(
+            url.partition("#")[0],
+            gzip="content-encoding" in theirs.headers,
+            attachments=tuple(Attachment(None, str(tmp_path / name)) for name in files),
+        ),
+    )
 
     ours = Received(
         "", {name.lower(): value for name, value in request.headers.items()}, join(request)
@@ -121,9 +124,14 @@ def test_the_dump_is_named_by_its_report_id(tmp_path):
 
 @pytest.mark.parametrize(
     ("path", "name"),
-    [("/a/my crash.dmp", b"my_crash.dmp"), (STANDARD_INPUT, b"minidump.dmp"), ("core", b"core.dmp"),
-     ("C:\\dumps\\x.mdmp", b"x.dmp"), ("all.zip:in/side.dmp", b"side.dmp")],
-)  # fmt: skip
+    [
+        ("/a/my crash.dmp", b"my_crash.dmp"),
+        (STANDARD_INPUT, b"minidump.dmp"),
+        ("core", b"core.dmp"),
+        ("C:\\dumps\\x.mdmp", b"x.dmp"),
+        ("all.zip:in/side.dmp", b"side.dmp"),
+    ],
+)
 def test_a_dump_without_a_report_id_is_named_by_its_file(tmp_path, path, name):
     found = dump_file(tmp_path, MinidumpBuilder().add_system().pack())._replace(path=path)
 
@@ -318,23 +326,35 @@ def patched(offset, value):
         (crash(), patched(8, b"\xff\x00"), "cut short"),
         (MinidumpBuilder().add_module("/a", 1, 1), bytes, "no CrashpadInfo"),
         (crash(version=2), bytes, "version 2"),
-        (MinidumpBuilder(padded=True).add_module("/a", 1, 1).set_crashpad(make_crashpad()), bytes,
-         "padded"),
+        (
+            MinidumpBuilder(padded=True).add_module("/a", 1, 1).set_crashpad(make_crashpad()),
+            bytes,
+            "padded",
+        ),
         (MinidumpBuilder().add_stream(streams.MISC_INFO, bytes(1368)), bytes, "1368 bytes"),
         (MinidumpBuilder().add_stream(streams.CRASHPAD_INFO, bytes(40)), bytes, "cut short"),
-        (MinidumpBuilder().add_stream(streams.MODULE_LIST, b"\1").set_crashpad(make_crashpad()),
-         bytes, "padded or damaged"),
+        (
+            MinidumpBuilder().add_stream(streams.MODULE_LIST, b"\1").set_crashpad(make_crashpad()),
+            bytes,
+            "padded or damaged",
+        ),
         (MinidumpBuilder(padded=True).add_thread(7), bytes, "thread list is padded"),
         (crash().add_thread(8, registers={"flags": 0}), bytes, "thread 8's registers"),
         (crash().add_thread(9, registers={}, layout=X86Context), bytes, "thread 9's registers"),
         (crash().add_module("/b", 1, 1, codeview=nb10(1)), bytes, "module's debug id"),
         (crash().add_module("/b", 1, 1, codeview=rsds(bytes(16))[:-1]), bytes, "module's debug id"),
-        (MinidumpBuilder().add_memory_info(0, 1).add_stream(streams.MEMORY_INFO_LIST, b"x"),
-         bytes, "several streams"),
-        (MinidumpBuilder().add_stream(streams.MEMORY_INFO_LIST, bytes(16)), bytes,
-         "list of memory regions"),
+        (
+            MinidumpBuilder().add_memory_info(0, 1).add_stream(streams.MEMORY_INFO_LIST, b"x"),
+            bytes,
+            "several streams",
+        ),
+        (
+            MinidumpBuilder().add_stream(streams.MEMORY_INFO_LIST, bytes(16)),
+            bytes,
+            "list of memory regions",
+        ),
     ],
-)  # fmt: skip
+)
 def test_each_thing_that_crashpads_reader_refuses_is_named(builder, change, words):
     assert words in refusal_of(builder, change)
 

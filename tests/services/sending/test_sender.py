@@ -170,8 +170,12 @@ def test_one_bad_input_does_not_stop_the_others(copies, serve, run):
     receipts = run(server.url + "/submit").send(copies, copies / "gone.dmp")
 
     assert [receipt.status for receipt in receipts] == [
-        "accepted", "failed", "accepted", "accepted", "failed",
-    ]  # fmt: skip
+        "accepted",
+        "failed",
+        "accepted",
+        "accepted",
+        "failed",
+    ]
     assert find_failure(receipts).exit_status == PARTIAL
     assert len(server.received) == 3
 

@@ -46,9 +46,13 @@ class Watched:
         events = Silence()
         events.note = self.said.append
         sender = Sender(
-            SendPlan(url or self.receiver.submission_url()), self.session, events,
-            SendOptions(retry_for=0, **options), clock=self.clock, journal=self.journal,
-        )  # fmt: skip
+            SendPlan(url or self.receiver.submission_url()),
+            self.session,
+            events,
+            SendOptions(retry_for=0, **options),
+            clock=self.clock,
+            journal=self.journal,
+        )
         watcher = Watcher(sender, [str(path) for path in folders], self.spool, self.clock)
         self.look = lambda: [
             (receipt.path[len(str(tmp)) + 1 :], receipt.status)

@@ -392,11 +392,14 @@ def test_two_files_named_alike_with_different_code_stay_two(search, tmp_path):
 
 
 CMAKES_OWN = (
-    "CMakeFiles/3.25.1/CompilerIdC/a.out", "CMakeFiles/3.25.1/CompilerIdCXX/a.out",
+    "CMakeFiles/3.25.1/CompilerIdC/a.out",
+    "CMakeFiles/3.25.1/CompilerIdCXX/a.out",
     "CMakeFiles/3.25.1/CMakeDetermineCompilerABI_C.bin",
-    "CMakeFiles/CMakeScratch/TryCompile-x/cmTC_1", "CMakeFiles/CMakeTmp/cmTC_2.exe",
-    "CMakeFiles/_CMakeLTOTest-CXX/bin/foo", "sub/CMakeFiles/feature_tests.bin",
-)  # fmt: skip
+    "CMakeFiles/CMakeScratch/TryCompile-x/cmTC_1",
+    "CMakeFiles/CMakeTmp/cmTC_2.exe",
+    "CMakeFiles/_CMakeLTOTest-CXX/bin/foo",
+    "sub/CMakeFiles/feature_tests.bin",
+)
 
 
 def test_what_cmake_builds_to_try_a_compiler_is_left_out(tmp_path):

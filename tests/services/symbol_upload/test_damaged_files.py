@@ -11,10 +11,16 @@ from crashtool.model.symbol_upload import SymbolFile
 from crashtool.services.symbol_upload.quality import grade_file
 
 FILES = (
-    "elf/full", "elf/dwarf4", "elf/dwarf5", "elf/gz_zlib", "elf/split", "elf/dwz_a",
-    "macho/libmac.dylib", "macho/libmac.dylib.dSYM/Contents/Resources/DWARF/libmac.dylib",
+    "elf/full",
+    "elf/dwarf4",
+    "elf/dwarf5",
+    "elf/gz_zlib",
+    "elf/split",
+    "elf/dwz_a",
+    "macho/libmac.dylib",
+    "macho/libmac.dylib.dSYM/Contents/Resources/DWARF/libmac.dylib",
     "pdb/full.pdb",
-)  # fmt: skip
+)
 COPIES = 25
 MAX_CHANGES = 60
 MAX_SECONDS = 5.0

@@ -22,11 +22,16 @@ MODULE = ModuleLine("Linux", "x86_64", "0" * 32 + "1", "app")
 COPIES = 25
 SECONDS = 10.0
 FILES = [
-    ("objects/elf/full", "elf"), ("objects/elf/dwarf4", "elf"), ("objects/elf/gz_zlib", "elf"),
-    ("objects/elf/types_section", "elf"), ("windows/bin/msvc-x64/plugin.pdb", "pdb"),
-    ("windows/bin/msvc-x86/plugin.pdb", "pdb"), ("windows/bin/dwarf-x86/plugin.dll", "pe"),
-    ("windows/bin/msvc-x64/plugin.dll", "pe"), ("objects/macho/libmac_x86_64.dylib", "macho"),
-]  # fmt: skip
+    ("objects/elf/full", "elf"),
+    ("objects/elf/dwarf4", "elf"),
+    ("objects/elf/gz_zlib", "elf"),
+    ("objects/elf/types_section", "elf"),
+    ("windows/bin/msvc-x64/plugin.pdb", "pdb"),
+    ("windows/bin/msvc-x86/plugin.pdb", "pdb"),
+    ("windows/bin/dwarf-x86/plugin.dll", "pe"),
+    ("windows/bin/msvc-x64/plugin.dll", "pe"),
+    ("objects/macho/libmac_x86_64.dylib", "macho"),
+]
 
 
 def damage(content, chance):

@@ -50,8 +50,10 @@ DEBUG_FILE = build_elf([(".text", 1, 6, 64), *LINES])
         ([("app", build_elf([CODE, EH, LINK])), ("app.debug", DEBUG_FILE)], []),
         ([("app.debug", DEBUG_FILE)], ["debug-without-program"]),
         ([("app", build_elf([CODE, SYMTAB, *LINES]))], ["no-unwind"]),
-        ([("app", full_elf(extra=[(".gnu_debugaltlink", 1, 0, b"c.dbg\0i")]))],
-         ["alternate-debug"]),
+        (
+            [("app", full_elf(extra=[(".gnu_debugaltlink", 1, 0, b"c.dbg\0i")]))],
+            ["alternate-debug"],
+        ),
         ([("app", SKELETON)], ["split-dwarf"]),
         ([("app", SKELETON), ("app.dwp", DWP)], ["split-dwarf"]),  # nothing reads the .dwp
         ([("app", build_elf(BARE_SKELETON))], ["split-dwarf", "no-lines"]),
@@ -77,13 +79,18 @@ DEBUG_FILE = build_elf([(".text", 1, 6, 64), *LINES])
         ([("app", build_macho(uuid=None, sections=("__debug_info", "__debug_line")))], ["no-uuid"]),
         ([("app", build_macho(symbols=0))], ["stripped"]),
         ([("app", build_macho())], ["no-lines"]),
-        ([("app", build_macho()),
-          ("app", build_macho(file_type=10, sections=("__debug_info", "__debug_line")))], []),
+        (
+            [
+                ("app", build_macho()),
+                ("app", build_macho(file_type=10, sections=("__debug_info", "__debug_line"))),
+            ],
+            [],
+        ),
         ([("app.sym", build_sym(lines=("FUNC 0 1 0 f", "FILE 0 a.c")))], []),
         ([("app.sym", build_sym(lines=()))], ["empty-sym"]),
         ([("app.sym", build_sym("0" * 33, lines=("FUNC 0 1 0 f", "FILE 0 a.c")))], ["nil-id"]),
     ],
-)  # fmt: skip
+)
 def test_each_defect_is_found_and_nothing_else(files, expected):
     assert rules(*files) == expected
 

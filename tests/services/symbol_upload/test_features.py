@@ -8,10 +8,19 @@ from crashtool.services.symbol_upload.collect import read_file
 SPELLING = {"symbols": "symtab", "lines": "debug", "unwind": "unwind"}
 DWARF = "macho/libmac.dylib.dSYM/Contents/Resources/DWARF/libmac.dylib"
 NAMES = [
-    "elf/full", "elf/full.debug", "elf/gz_zlib", "elf/gz_zstd", "elf/dwarf5", "elf/stripped_debug",
-    "elf/no_ehframe", "pdb/full.pdb", "pdb/ghash.pdb", "macho/libmac.dylib", "macho/exe_arm64",
+    "elf/full",
+    "elf/full.debug",
+    "elf/gz_zlib",
+    "elf/gz_zstd",
+    "elf/dwarf5",
+    "elf/stripped_debug",
+    "elf/no_ehframe",
+    "pdb/full.pdb",
+    "pdb/ghash.pdb",
+    "macho/libmac.dylib",
+    "macho/exe_arm64",
     DWARF,
-]  # fmt: skip
+]
 
 
 def read_theirs(path):

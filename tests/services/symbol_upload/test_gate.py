@@ -25,8 +25,12 @@ def survey(tmp_path):
     """Look over inputs, with requirements: the survey."""
 
     def run(*inputs, **requirements):
-        wanted = Requirements(**{name: tuple(map(str, paths)) if name != "all_modules" else paths
-                                 for name, paths in requirements.items()})  # fmt: skip
+        wanted = Requirements(
+            **{
+                name: tuple(map(str, paths)) if name != "all_modules" else paths
+                for name, paths in requirements.items()
+            }
+        )
         wishes = SurveyOptions(
             tuple(map(str, inputs)), requirements=wanted, cache=str(tmp_path / "cache")
         )
@@ -115,9 +119,14 @@ class TestPrograms:
 
     def test_a_program_without_unwind_tables_cannot_be_unwound_with_itself(self, survey, tmp_path):
         built = compile_program(
-            tmp_path / "build", "app", 1, "-fno-asynchronous-unwind-tables", "-fno-unwind-tables",
-            "-nostartfiles", "-Wl,-emain",
-        )  # fmt: skip
+            tmp_path / "build",
+            "app",
+            1,
+            "-fno-asynchronous-unwind-tables",
+            "-fno-unwind-tables",
+            "-nostartfiles",
+            "-Wl,-emain",
+        )
         assert statuses(survey(built, shipped=[built])) == {"app": "ok"}  # by its .debug_frame
         run_tool("objcopy", "--remove-section", ".debug_frame", built)
         (row,) = survey(built, shipped=[built]).gate
@@ -266,16 +275,27 @@ def test_what_is_no_dump_cannot_be_required(survey, tmp_path, truth):
 @pytest.mark.parametrize(
     ("path", "expected"),
     [
-        ("C:\\Windows\\System32\\ntdll.dll", True), ("c:\\windows\\WinSxS\\x.dll", True),
-        ("C:\\Program Files\\Game\\game.exe", False), ("/usr/lib/x86_64-linux-gnu/libc.so.6", True),
-        ("/lib64/ld-linux-x86-64.so.2", True), ("libc.so.6", True), ("libstdc++.so.6", True),
-        ("linux-gate.so.1", True), ("/opt/game/lib/libengine.so", False), ("libengine.so", False),
-        ("/System/Library/Frameworks/AppKit.framework/AppKit", True), ("libcurl.so.4", False),
-        ("/usr/lib/libSystem.B.dylib", True), ("/Applications/Game.app/Contents/MacOS/Game", False),
-        ("/system/lib64/libc.so", True), ("/data/app/com.game/lib/arm64/libgame.so", False),
-        ("ld-linux-x86-64.so.2", True), ("libm.so.6", True), ("", False),
+        ("C:\\Windows\\System32\\ntdll.dll", True),
+        ("c:\\windows\\WinSxS\\x.dll", True),
+        ("C:\\Program Files\\Game\\game.exe", False),
+        ("/usr/lib/x86_64-linux-gnu/libc.so.6", True),
+        ("/lib64/ld-linux-x86-64.so.2", True),
+        ("libc.so.6", True),
+        ("libstdc++.so.6", True),
+        ("linux-gate.so.1", True),
+        ("/opt/game/lib/libengine.so", False),
+        ("libengine.so", False),
+        ("/System/Library/Frameworks/AppKit.framework/AppKit", True),
+        ("libcurl.so.4", False),
+        ("/usr/lib/libSystem.B.dylib", True),
+        ("/Applications/Game.app/Contents/MacOS/Game", False),
+        ("/system/lib64/libc.so", True),
+        ("/data/app/com.game/lib/arm64/libgame.so", False),
+        ("ld-linux-x86-64.so.2", True),
+        ("libm.so.6", True),
+        ("", False),
     ],
-)  # fmt: skip
+)
 def test_the_systems_own_modules_are_known_by_their_place(path, expected):
     assert is_system(path) == expected
 

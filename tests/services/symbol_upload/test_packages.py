@@ -24,16 +24,19 @@ from tests.synth.squashfs import build_appimage, build_squashfs
 MODULE = full_elf()
 CLOSED = {
     "setup.msi": b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600),
-    "app.snap": build_squashfs({"a": b"x"}, method="lzo"), "app.pkg": b"xar!" + bytes(600),
-    "app.dmg": bytes(700) + b"koly" + bytes(508), "app.rar": b"Rar!\x1a\x07\0" + bytes(600),
-    "app.iso": bytes(0x8001) + b"CD001" + bytes(600), "app.lz4": b"\x04\x22\x4d\x18" + bytes(600),
+    "app.snap": build_squashfs({"a": b"x"}, method="lzo"),
+    "app.pkg": b"xar!" + bytes(600),
+    "app.dmg": bytes(700) + b"koly" + bytes(508),
+    "app.rar": b"Rar!\x1a\x07\0" + bytes(600),
+    "app.iso": bytes(0x8001) + b"CD001" + bytes(600),
+    "app.lz4": b"\x04\x22\x4d\x18" + bytes(600),
     "old.AppImage": b"\x7fELF\2\1\1\0AI\1".ljust(0x8001, b"\0") + b"CD001" + bytes(600),
     "other.AppImage": build_appimage(b"DWARFS\2\5" + bytes(600)),
     "lzo.AppImage": build_appimage(build_squashfs({"a": b"x"}, method="lzo")),
     "install.run": b"#!/bin/sh\n# This script was generated using Makeself 2.4\n" + bytes(600),
     "setup.exe": build_pe() + bytes(40) + b"\xef\xbe\xad\xdeNullsoftInst" + bytes(600),
     "split.zip": b"PK\7\x08" + bytes(600),
-}  # fmt: skip
+}
 
 
 def zip_of(files):

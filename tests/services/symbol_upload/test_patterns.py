@@ -9,8 +9,17 @@ import pytest
 from crashtool.services.symbol_upload import patterns
 from crashtool.services.symbol_upload.patterns import PathPatterns
 
-FITS = ["plugin.*", "*.dll", "sub/plugin.dll", "sub\\plugin.*", "build/sub/plugin.*", "sub/*",
-        "build\\sub\\*", "./sub/*", "*/sub/*"]  # fmt: skip
+FITS = [
+    "plugin.*",
+    "*.dll",
+    "sub/plugin.dll",
+    "sub\\plugin.*",
+    "build/sub/plugin.*",
+    "sub/*",
+    "build\\sub\\*",
+    "./sub/*",
+    "*/sub/*",
+]
 OTHERS = ["plugin", "sub", "other/*", "lugin.dll", "uild/sub/*", "t/*", "sub/plugin.pdb"]
 
 

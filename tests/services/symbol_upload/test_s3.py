@@ -61,10 +61,13 @@ def files(endpoint, monkeypatch, tmp_path):
         if name.startswith("AWS_"):
             monkeypatch.delenv(name)
     settings = {
-        "ACCESS_KEY_ID": "test", "SECRET_ACCESS_KEY": "test", "ENDPOINT_URL": endpoint,
-        "DEFAULT_REGION": "us-east-1", "CONFIG_FILE": str(tmp_path / "none"),
+        "ACCESS_KEY_ID": "test",
+        "SECRET_ACCESS_KEY": "test",
+        "ENDPOINT_URL": endpoint,
+        "DEFAULT_REGION": "us-east-1",
+        "CONFIG_FILE": str(tmp_path / "none"),
         "SHARED_CREDENTIALS_FILE": str(tmp_path / "none"),
-    }  # fmt: skip
+    }
     for name, value in settings.items():
         monkeypatch.setenv(f"AWS_{name}", value)
     s3fs.S3FileSystem.clear_instance_cache()
@@ -109,18 +112,25 @@ def test_files_get_there_once_and_are_found_there(crashtool, files, store, progr
 @pytest.mark.parametrize(
     ("name", "content"),
     [
-        ("app.exe", build_pe()), ("app.pdb", build_pdb()), ("App", build_macho()),
-        ("app", full_elf()), ("app.sym", build_sym()),
+        ("app.exe", build_pe()),
+        ("app.pdb", build_pdb()),
+        ("App", build_macho()),
+        ("app", full_elf()),
+        ("app.sym", build_sym()),
     ],
-)  # fmt: skip
+)
 def test_each_kind_is_found_where_it_was_put(crashtool, store, tmp_path, name, content):
     (tmp_path / name).write_bytes(content)
     _, (row,) = upload(crashtool, tmp_path / name, "--to", store)
     assert row["status"] == "written", row
 
     found = crashtool("symbols", "find", tmp_path / name, "--symbol-server", store)
-    assert row["name"] in [word for line in found.stdout.splitlines() for word in line.split()
-                           if "not found" not in line]  # fmt: skip
+    assert row["name"] in [
+        word
+        for line in found.stdout.splitlines()
+        for word in line.split()
+        if "not found" not in line
+    ]
 
 
 def test_another_file_of_the_same_identifier_needs_leave(crashtool, files, store, program):

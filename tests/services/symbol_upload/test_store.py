@@ -19,9 +19,9 @@ PLACES = {
     "windows/bin/msvc-x64/crasher.pdb": "crasher.pdb/2B3A6A3ED0492C914C4C44205044422E1/crasher.pdb",
     "objects/elf/full": ".build-id/c5/39dfe63a689e501f972be296c9ba636eb38446",
     "objects/elf/full.debug": ".build-id/c5/39dfe63a689e501f972be296c9ba636eb38446.debug",
-    "objects/macho/libmac_arm64.dylib":
-        "libmac_arm64.dylib/mach-uuid-4c4c442a55553144a1e3ac4f34bf704f/libmac_arm64.dylib",
-}  # fmt: skip
+    "objects/macho/libmac_arm64.dylib": "libmac_arm64.dylib/"
+    "mach-uuid-4c4c442a55553144a1e3ac4f34bf704f/libmac_arm64.dylib",
+}
 
 
 @pytest.mark.parametrize("place", PLACES)
@@ -86,8 +86,9 @@ def test_a_dry_run_shows_the_places_and_writes_nothing(crashtool, truth, tmp_pat
     result, (row,) = write(crashtool, "-n", truth / "objects/elf/full", "--to", "store")
     assert result.exit_code == 0
     assert (row["name"], row["status"]) == (
-        f"store/{PLACES['objects/elf/full']}", "would_upload",
-    )  # fmt: skip
+        f"store/{PLACES['objects/elf/full']}",
+        "would_upload",
+    )
     assert not (tmp_path / "store").exists()
 
 
@@ -186,9 +187,17 @@ class TestReceipt:
         assert set(rows.values()) == {"missing"}
 
     @pytest.mark.parametrize(
-        "content", [b"", b"{}", b"[]", b"\xff", b'{"requests": 1, "files": []}',
-                    b'{"requests": [], "files": [{"path": 1}]}', b"[" * 100_000],
-    )  # fmt: skip
+        "content",
+        [
+            b"",
+            b"{}",
+            b"[]",
+            b"\xff",
+            b'{"requests": 1, "files": []}',
+            b'{"requests": [], "files": [{"path": 1}]}',
+            b"[" * 100_000,
+        ],
+    )
     def test_what_is_no_receipt_is_unusable(self, crashtool, truth, receipt, content):
         receipt.write_bytes(content)
         result, _ = self.verify(crashtool, receipt, truth / "objects/elf/full")

@@ -170,11 +170,18 @@ def test_a_stack_reads_the_same_with_nothing_but_sym_files(truth, dump_store, tm
         for symbols in (tuple(map(str, inputs)), (str(store),)):
             with open_session(SymbolPlan(symbols), str(tmp_path / "cache")) as session:
                 report = read_report(str(path), "", InspectOptions(symbols=session))
-            stacks.append([
-                (frame.instruction, frame.function, frame.line,
-                 [(inline.function, inline.line) for inline in frame.inlines])
-                for frame in report.crashed_thread.frames if frame.trust in ("context", "cfi")
-            ])  # fmt: skip
+            stacks.append(
+                [
+                    (
+                        frame.instruction,
+                        frame.function,
+                        frame.line,
+                        [(inline.function, inline.line) for inline in frame.inlines],
+                    )
+                    for frame in report.crashed_thread.frames
+                    if frame.trust in ("context", "cfi")
+                ]
+            )
         assert stacks[0] == stacks[1], path.name
         tried += len(stacks[0])
     assert tried > 20

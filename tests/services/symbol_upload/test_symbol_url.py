@@ -14,20 +14,29 @@ def destination(url=None, *, universe=None, host=None, token=None):
 @pytest.mark.parametrize(
     ("pieces", "url"),
     [
-        ({"url": f"https://submit.backtrace.io/acme/{TOKEN}/symbols"},
-         f"https://submit.backtrace.io/acme/{TOKEN}/symbols"),
-        ({"universe": "acme", "token": TOKEN},
-         f"https://submit.backtrace.io/acme/{TOKEN}/symbols"),
-        ({"host": "crash.example.com", "token": TOKEN},
-         f"https://crash.example.com:6098/post?format=symbols&token={TOKEN}"),
-        ({"url": f"https://acme.sp.backtrace.io:6098/post?format=symbols&token={TOKEN}"},
-         f"https://acme.sp.backtrace.io:6098/post?format=symbols&token={TOKEN}"),
-        ({"url": "https://acme.sp.backtrace.io:6098/", "token": TOKEN},
-         f"https://acme.sp.backtrace.io:6098/post?format=symbols&token={TOKEN}"),
-        ({"url": f"https://submit.backtrace.io/acme/{TOKEN}/symbols", "token": TOKEN},
-         f"https://submit.backtrace.io/acme/{TOKEN}/symbols"),
+        (
+            {"url": f"https://submit.backtrace.io/acme/{TOKEN}/symbols"},
+            f"https://submit.backtrace.io/acme/{TOKEN}/symbols",
+        ),
+        ({"universe": "acme", "token": TOKEN}, f"https://submit.backtrace.io/acme/{TOKEN}/symbols"),
+        (
+            {"host": "crash.example.com", "token": TOKEN},
+            f"https://crash.example.com:6098/post?format=symbols&token={TOKEN}",
+        ),
+        (
+            {"url": f"https://acme.sp.backtrace.io:6098/post?format=symbols&token={TOKEN}"},
+            f"https://acme.sp.backtrace.io:6098/post?format=symbols&token={TOKEN}",
+        ),
+        (
+            {"url": "https://acme.sp.backtrace.io:6098/", "token": TOKEN},
+            f"https://acme.sp.backtrace.io:6098/post?format=symbols&token={TOKEN}",
+        ),
+        (
+            {"url": f"https://submit.backtrace.io/acme/{TOKEN}/symbols", "token": TOKEN},
+            f"https://submit.backtrace.io/acme/{TOKEN}/symbols",
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_url_or_its_pieces_lead_to_the_symbols_endpoint(pieces, url):
     pieces = dict(pieces)
 
@@ -49,17 +58,21 @@ def test_tag_and_file_name_travel_in_the_query():
         ({}, "no URL to send symbols to"),
         ({"universe": "acme"}, "no symbol token"),
         ({"url": f"https://submit.backtrace.io/acme/{TOKEN}/minidump"}, "submission token"),
-        ({"url": f"https://submit.backtrace.io/acme/{TOKEN}/minidump", "token": OTHER},
-         "submission token"),
+        (
+            {"url": f"https://submit.backtrace.io/acme/{TOKEN}/minidump", "token": OTHER},
+            "submission token",
+        ),
         ({"url": f"https://submit.backtrace.io/acme/{TOKEN}/sourcemap"}, "takes a sourcemap"),
-        ({"url": f"https://submit.backtrace.io/acme/{TOKEN}/symbols", "token": OTHER},
-         "two symbol tokens that differ"),
+        (
+            {"url": f"https://submit.backtrace.io/acme/{TOKEN}/symbols", "token": OTHER},
+            "two symbol tokens that differ",
+        ),
         ({"url": "https://acme.sp.backtrace.io:6098/"}, "holds none"),
         ({"url": f"https://submit.backtrace.io/<universe>/{TOKEN}/symbols"}, "placeholder"),
         ({"url": "ftp://example.com"}, "scheme-unknown"),
         ({"url": "https://[::1"}, "host-invalid"),
     ],
-)  # fmt: skip
+)
 def test_a_destination_that_cannot_be_meant_is_an_error(pieces, words):
     pieces = dict(pieces)
 

@@ -18,7 +18,7 @@ from tests.synth.object_files import full_elf
 HEAD = (
     b'HTTP/1.1 200 OK\r\nContent-Length: %d\r\nETag: "x"\r\n'
     b"Last-Modified: Mon, 30 Nov 2026 00:00:00 GMT\r\nAccept-Ranges: bytes\r\n"
-)  # fmt: skip
+)
 UPLOAD = b"<Result><UploadId>1</UploadId><ETag>x</ETag></Result>"  # of its beginning and end
 
 

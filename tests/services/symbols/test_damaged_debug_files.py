@@ -28,20 +28,27 @@ from tests.damage import attempt
 
 DSYM = "objects/macho/libmac.dylib.dSYM/Contents/Resources/DWARF/libmac.dylib"
 FILES = {  # what is looked up in, and what lies beside it, of which one is damaged
-    "dwarf4": ("objects/elf/dwarf4",), "dwarf5": ("objects/elf/dwarf5",),
-    "types": ("objects/elf/types_section",), "lto": ("objects/elf/lto",),
-    "zlib": ("objects/elf/gz_zlib",), "gnu-zlib": ("objects/elf/gz_gnu_old",),
-    "zstd": ("objects/elf/gz_zstd",), "debug": ("objects/elf/full.debug",),
-    "i386": ("linux/bin/O2-m32/kinds",), "pe64": ("windows/bin/dwarf-x64/plugin.dll",),
-    "pe32": ("windows/bin/dwarf-x86/plugin.dll",), "dsym": (DSYM,),
+    "dwarf4": ("objects/elf/dwarf4",),
+    "dwarf5": ("objects/elf/dwarf5",),
+    "types": ("objects/elf/types_section",),
+    "lto": ("objects/elf/lto",),
+    "zlib": ("objects/elf/gz_zlib",),
+    "gnu-zlib": ("objects/elf/gz_gnu_old",),
+    "zstd": ("objects/elf/gz_zstd",),
+    "debug": ("objects/elf/full.debug",),
+    "i386": ("linux/bin/O2-m32/kinds",),
+    "pe64": ("windows/bin/dwarf-x64/plugin.dll",),
+    "pe32": ("windows/bin/dwarf-x86/plugin.dll",),
+    "dsym": (DSYM,),
     "dwz": ("objects/elf/dwz_a", "objects/elf/common.dbg"),
     "dwo": ("objects/elf/split", "objects/elf/split.dwo"),
     "dwo5": ("objects/elf/split5", "objects/elf/split5.dwo"),
     "dwp": ("objects/elf/split", "objects/elf/split.dwp"),
     "dwp5": ("objects/elf/split5", "objects/elf/split5.dwp"),
-    "pdb64": ("windows/bin/msvc-x64/plugin.pdb",), "pdb32": ("windows/bin/msvc-x86/plugin.pdb",),
+    "pdb64": ("windows/bin/msvc-x64/plugin.pdb",),
+    "pdb32": ("windows/bin/msvc-x86/plugin.pdb",),
     "pdb-variables": ("windows-variables/loc1.pdb",),
-}  # fmt: skip
+}
 PACKED = ("dwarf4", "dwarf5")  # whose sections are packed after the damage, too
 COPIES = int(os.environ.get("CRASHTOOL_FUZZ", "0")) // (len(FILES) + len(PACKED)) or 12
 SEED = os.environ.get("CRASHTOOL_FUZZ_SEED", "")

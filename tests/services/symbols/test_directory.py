@@ -35,9 +35,14 @@ OTHER_ID = bytes(range(101, 121))
 ELF_ID = BuildId(BUILD_ID)
 APP = Module(0x400000, 0x1000, "app", "/opt/app", ELF_ID.hex, "/opt/app", ELF_ID.debug_id)
 GAME = Module(
-    0x400000, 0x12000, "app.exe", "C:\\app.exe", "5CAB1E0012000", "C:\\build\\app.pdb",
+    0x400000,
+    0x12000,
+    "app.exe",
+    "C:\\app.exe",
+    "5CAB1E0012000",
+    "C:\\build\\app.pdb",
     DebugId.from_guid(GUID, 1),
-)  # fmt: skip
+)
 SYM_ID = ELF_ID.debug_id.breakpad
 
 

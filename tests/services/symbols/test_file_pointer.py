@@ -13,9 +13,14 @@ from tests.synth.object_files import GUID
 from tests.synth.pdb import build_pdb
 
 GAME = Module(
-    0x400000, 0x12000, "app.exe", "C:\\app.exe", "5CAB1E0012000", "C:\\build\\app.pdb",
+    0x400000,
+    0x12000,
+    "app.exe",
+    "C:\\app.exe",
+    "5CAB1E0012000",
+    "C:\\build\\app.pdb",
     DebugId.from_guid(GUID, 1),
-)  # fmt: skip
+)
 PLACE = f"app.pdb/{GAME.debug_id.breakpad}"
 
 

@@ -21,6 +21,8 @@ no line of a map
 7f0000002000 zz odd
 """
 
+# ruff: noqa: F811 (fixtures that are imported)
+
 
 @pytest.fixture
 def functions(tmp_path):
@@ -59,9 +61,7 @@ def test_a_map_that_is_gone_names_nothing(functions, tmp_path):
     assert functions.find(77, 0x7F0000001010) is None
 
 
-def test_generated_code_of_a_real_crash_has_its_name(
-    build, sentry_handler, crash_under, tmp_path  # noqa: F811
-):  # fmt: skip
+def test_generated_code_of_a_real_crash_has_its_name(build, sentry_handler, crash_under, tmp_path):
     program = build("crash_kinds.cpp")
     _, delivery = crash_under(sentry_handler, [program, "generated_code"])
     path = delivery.path
@@ -77,10 +77,22 @@ def test_generated_code_of_a_real_crash_has_its_name(
     map_file.write_text(f"{frame.instruction & -4096:x} 1000 Interpreter::run\n")
     named = inspect(str(map_file)).crashed_thread.frames
     page = subprocess.run(
-        [sys.executable, "-m", "crashtool", "inspect", "--no-local-symbols",
-         "--symbols", program, "--symbols", map_file, path],
-        capture_output=True, encoding="utf-8", check=True,
-    ).stdout  # fmt: skip
+        [
+            sys.executable,
+            "-m",
+            "crashtool",
+            "inspect",
+            "--no-local-symbols",
+            "--symbols",
+            program,
+            "--symbols",
+            map_file,
+            path,
+        ],
+        capture_output=True,
+        encoding="utf-8",
+        check=True,
+    ).stdout
 
     assert [row.function for row in named if row.module is None] == ["Interpreter::run"]
     assert f"Interpreter::run ({frame.instruction:#018x}, in no module)" in page

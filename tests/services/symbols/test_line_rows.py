@@ -38,9 +38,13 @@ def hit_at(program, address):
 
 @pytest.mark.parametrize(
     ("compiler", "options"),
-    [("gcc", ["-g", "-gsplit-dwarf"]), ("gcc", ["-g", "-gsplit-dwarf", "-gdwarf-4"]),
-     ("clang", ["-gmlt"]), ("clang", ["-g", "-gsplit-dwarf"])],
-)  # fmt: skip
+    [
+        ("gcc", ["-g", "-gsplit-dwarf"]),
+        ("gcc", ["-g", "-gsplit-dwarf", "-gdwarf-4"]),
+        ("clang", ["-gmlt"]),
+        ("clang", ["-g", "-gsplit-dwarf"]),
+    ],
+)
 def test_a_function_of_the_symbol_table_has_its_line(build, compiler, options):
     program = build(compiler, *options)
     start = start_of(program, "main")

@@ -170,11 +170,16 @@ STALE = Candidate("old.pdb", "mismatch", "pdb", "it has 1, the dump wants 2")
         (evidence("pe"), (), "missing", "in its PDB", "its PDB, app.pdb"),
         (evidence("pe"), (STALE,), "mismatch", "old.pdb is of another build", "app.pdb"),
         (evidence("elf"), (STALE,), "mismatch", "old.pdb is of another build", "app.pdb"),
-        (evidence("pdb", named=1, lined=1, guessed=1), (STALE,), "no_unwind",
-         "in app; old.pdb is of another build", "contains app as well"),
+        (
+            evidence("pdb", named=1, lined=1, guessed=1),
+            (STALE,),
+            "no_unwind",
+            "in app; old.pdb is of another build",
+            "contains app as well",
+        ),
         (evidence("pdb", named=1, lined=1), (STALE,), "ok", "", ""),
     ],
-)  # fmt: skip
+)
 def test_what_is_there_of_another_build_is_named(found, candidates, status, note, fix):
     verdict = assess_module(PDB_MODULE, "x86_64", found, candidates)
 

@@ -49,7 +49,7 @@ def module(code_file, debug_file=None, code_id="65000000ab000"):
         ("libengine.so", "libengine.so", None),
         ("libcake.so.6", "libcake.so.6", None),
     ],
-)  # fmt: skip
+)
 def test_modules_are_told_apart_by_who_made_them(code_file, debug_file, owner):
     code_id = "ab" * 20 if code_file.startswith(("/", "lib")) else "65000000ab000"
 
@@ -59,13 +59,16 @@ def test_modules_are_told_apart_by_who_made_them(code_file, debug_file, owner):
 @pytest.mark.parametrize(
     ("code_file", "words"),
     [
-        (r"C:\Windows\System32\ntdll.dll", "--symbol-server https://msdl.microsoft.com/download/symbols"),
+        (
+            r"C:\Windows\System32\ntdll.dll",
+            "--symbol-server https://msdl.microsoft.com/download/symbols",
+        ),
         ("libc.so.6", "--symbol-server debuginfod:https://"),
         ("/home/u/build/game", "add --symbols PATH, where PATH contains game"),
         ("/system/lib64/libart.so", ""),
         ("linux-vdso.so.1", ""),
     ],
-)  # fmt: skip
+)
 def test_advice_names_the_option_that_helps(code_file, words):
     advice = advise(module(code_file), "game 1", ())
 

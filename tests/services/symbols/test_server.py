@@ -47,13 +47,23 @@ from tests.synth.symbol_server import SymbolServer, send, status
 ELF_ID = BuildId(BUILD_ID)
 APP = Module(0x400000, 0x1000, "app", "/opt/app", ELF_ID.hex, "/opt/app", ELF_ID.debug_id)
 GAME = Module(
-    0x400000, 0x12000, "Game.exe", "C:\\Game.exe", "5CAB1E0012000", "C:\\build\\Game.pdb",
+    0x400000,
+    0x12000,
+    "Game.exe",
+    "C:\\Game.exe",
+    "5CAB1E0012000",
+    "C:\\build\\Game.pdb",
     DebugId.from_guid(GUID, 1),
-)  # fmt: skip
+)
 LIBRARY = Module(
-    0x400000, 0x1000, "libx.dylib", "/lib/libx.dylib", UUID.hex(), "libx.dylib",
+    0x400000,
+    0x1000,
+    "libx.dylib",
+    "/lib/libx.dylib",
+    UUID.hex(),
+    "libx.dylib",
     DebugId.from_uuid(UUID),
-)  # fmt: skip
+)
 SYM_PATH = f"app/{ELF_ID.debug_id.breakpad}/app.sym"
 PDB_ID = GAME.debug_id.breakpad
 PDB_PATH = f"Game.pdb/{PDB_ID}/Game.pdb"
@@ -307,8 +317,11 @@ def test_one_bad_answer_does_not_condemn_a_server_but_three_do(files, serve, cac
         server.every = None
         (good,) = source.walk_candidates(APP)
         server.every = cut_short
-        bad = [row for name in names[2:] for row in source.walk_candidates(
-            APP._replace(debug_file=name))]  # fmt: skip
+        bad = [
+            row
+            for name in names[2:]
+            for row in source.walk_candidates(APP._replace(debug_file=name))
+        ]
 
     assert good.status == ("found" if files else "not_found")
     assert [row.status for row in bad] == ["failed"] * 4

@@ -127,8 +127,9 @@ def test_a_package_of_several_units_gives_what_the_units_give(tmp_path, compiler
 
     assert look_up() == by_units
     assert {hit.inlines[0].name for hit in by_units if hit and hit.inlines} == {
-        "app::inner", "lib::inner",
-    }  # fmt: skip
+        "app::inner",
+        "lib::inner",
+    }
 
 
 class TestSupplements:
@@ -183,8 +184,11 @@ class TestPaths:
         paths = [path.replace(os.sep, "/") for path in self.walk("obj/main.dwo")]
 
         assert paths[:4] == [
-            "/here/app.debug.dwp", "/here/app.dwp", "/here/obj/main.dwo", "/here/main.dwo",
-        ]  # fmt: skip
+            "/here/app.debug.dwp",
+            "/here/app.dwp",
+            "/here/obj/main.dwo",
+            "/here/main.dwo",
+        ]
 
     @pytest.mark.skipif(os.name != "posix", reason="paths of POSIX")
     def test_then_where_it_was_compiled(self):

@@ -26,8 +26,9 @@ def test_sources_are_asked_in_order():
     first, second = Candidate("a", "not_found"), Candidate("b", "found", path="/b")
 
     assert list(ChainedSource([Source(first), Source(second)]).walk_candidates(APP)) == [
-        first, second,
-    ]  # fmt: skip
+        first,
+        second,
+    ]
 
 
 def test_a_later_source_is_not_asked_before_its_turn():

@@ -50,10 +50,12 @@ def read_rules(records, address, architecture):
 
 
 FILES = [
-    ("linux/bin/O2/kindscc", "x86_64"), ("linux/bin/O2/oops", "x86_64"),
-    ("linux/bin/O2-m32/kindscc", "x86"), ("objects/elf/stripped_debug", "x86_64"),
+    ("linux/bin/O2/kindscc", "x86_64"),
+    ("linux/bin/O2/oops", "x86_64"),
+    ("linux/bin/O2-m32/kindscc", "x86"),
+    ("objects/elf/stripped_debug", "x86_64"),
     ("objects/macho/libmac_x86_64.dylib", "x86_64"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("place", "architecture"), FILES)

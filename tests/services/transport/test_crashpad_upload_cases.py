@@ -32,23 +32,40 @@ def test_precedence_rules():
     first = ModuleAnnotations(
         0,
         ("list of module 0, line 1", "list of module 0, line 2"),
-        (("m0-a", "goat"), ("m0-b", "doge"), ("list_annotations", LOSES), ("guid", LOSES),
-         ("first", LOSES), ("second", "module 0")),
-        (AnnotationObject("m0-c", 1, b"star"), AnnotationObject("m0-d", 0xFFFA, b"\x42"),
-         AnnotationObject("guid", 1, LOSES.encode()),
-         AnnotationObject("list_annotations", 1, LOSES.encode()),
-         AnnotationObject("first", 1, LOSES.encode())),
-    )  # fmt: skip
+        (
+            ("m0-a", "goat"),
+            ("m0-b", "doge"),
+            ("list_annotations", LOSES),
+            ("guid", LOSES),
+            ("first", LOSES),
+            ("second", "module 0"),
+        ),
+        (
+            AnnotationObject("m0-c", 1, b"star"),
+            AnnotationObject("m0-d", 0xFFFA, b"\x42"),
+            AnnotationObject("guid", 1, LOSES.encode()),
+            AnnotationObject("list_annotations", 1, LOSES.encode()),
+            AnnotationObject("first", 1, LOSES.encode()),
+        ),
+    )
     second = ModuleAnnotations(
         1,
         ("list of module 1, line 1", "list of module 1, line 2"),
-        (("m1-a", "bear"), ("list_annotations", LOSES), ("guid", LOSES), ("first", LOSES),
-         ("second", LOSES)),
-        (AnnotationObject("m1-c", 0xBEEF, b"abc"), AnnotationObject("m1-d", 1, b"moon"),
-         AnnotationObject("guid", 1, LOSES.encode()),
-         AnnotationObject("list_annotations", 1, LOSES.encode()),
-         AnnotationObject("second", 1, LOSES.encode())),
-    )  # fmt: skip
+        (
+            ("m1-a", "bear"),
+            ("list_annotations", LOSES),
+            ("guid", LOSES),
+            ("first", LOSES),
+            ("second", LOSES),
+        ),
+        (
+            AnnotationObject("m1-c", 0xBEEF, b"abc"),
+            AnnotationObject("m1-d", 1, b"moon"),
+            AnnotationObject("guid", 1, LOSES.encode()),
+            AnnotationObject("list_annotations", 1, LOSES.encode()),
+            AnnotationObject("second", 1, LOSES.encode()),
+        ),
+    )
     process = (
         ("process-1", "abcdefg"),
         ("list_annotations", LOSES),
@@ -58,11 +75,18 @@ def test_precedence_rules():
     info = CrashpadInfo(1, UUID(int=1), UUID(GUID), process, (first, second), 0)
 
     assert {field.name: field.value for field in upload_fields(info)} == {
-        "process-1": "abcdefg", "first": "process", "second": "module 0", "m0-a": "goat",
-        "m0-b": "doge", "m0-c": "star", "m1-a": "bear", "m1-d": "moon", "guid": GUID,
+        "process-1": "abcdefg",
+        "first": "process",
+        "second": "module 0",
+        "m0-a": "goat",
+        "m0-b": "doge",
+        "m0-c": "star",
+        "m1-a": "bear",
+        "m1-d": "moon",
+        "guid": GUID,
         "list_annotations": "list of module 0, line 1\nlist of module 0, line 2\n"
         "list of module 1, line 1\nlist of module 1, line 2",
-    }  # fmt: skip
+    }
 
 
 def lines_of(fields, files=()):
@@ -87,10 +111,19 @@ def test_three_string_fields(tmp_path):
         if field.name != "guid"
     ]
     assert lines_of(sent) == [
-        disposition(b"key-three"), b"", b"More tests", b"BOUNDARY",
-        disposition(b"key1"), b"", b"test", b"BOUNDARY",
-        disposition(b"key2"), b"", b"This is another test.", b"BOUNDARY--",
-    ]  # fmt: skip
+        disposition(b"key-three"),
+        b"",
+        b"More tests",
+        b"BOUNDARY",
+        disposition(b"key1"),
+        b"",
+        b"test",
+        b"BOUNDARY",
+        disposition(b"key2"),
+        b"",
+        b"This is another test.",
+        b"BOUNDARY--",
+    ]
 
 
 def test_three_file_attachments():
@@ -105,13 +138,22 @@ def test_three_file_attachments():
         for name, filename, kind in sorted(kinds)
     ]
     assert lines_of([], files) == [
-        disposition(b"%22third 50%25 silly%22", b"test%25foo.txt"), b"Content-Type: text/plain",
-        b"", content, b"BOUNDARY",
-        disposition(b"first", b"minidump.dmp"), b"Content-Type: application/octet-stream",
-        b"", content, b"BOUNDARY",
-        disposition(b"second", b"minidump.dmp"), b"Content-Type: text/plain",
-        b"", content, b"BOUNDARY--",
-    ]  # fmt: skip
+        disposition(b"%22third 50%25 silly%22", b"test%25foo.txt"),
+        b"Content-Type: text/plain",
+        b"",
+        content,
+        b"BOUNDARY",
+        disposition(b"first", b"minidump.dmp"),
+        b"Content-Type: application/octet-stream",
+        b"",
+        content,
+        b"BOUNDARY",
+        disposition(b"second", b"minidump.dmp"),
+        b"Content-Type: text/plain",
+        b"",
+        content,
+        b"BOUNDARY--",
+    ]
 
 
 def request_with(tmp_path, annotations=(), attachments=()):
@@ -131,8 +173,11 @@ def test_overwrite_form_data_with_escaped_key(tmp_path):
     sent = [field.value for field in request.fields.sent if field.name == key]
     assert sent == ["overwrite"]
     assert lines_of([FormField(key.encode(), b"overwrite")]) == [
-        disposition(b"a 100%25 %22silly%22%0d%0atest"), b"", b"overwrite", b"BOUNDARY--",
-    ]  # fmt: skip
+        disposition(b"a 100%25 %22silly%22%0d%0atest"),
+        b"",
+        b"overwrite",
+        b"BOUNDARY--",
+    ]
 
 
 def test_overwrite_file_attachment(tmp_path):

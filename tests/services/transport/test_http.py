@@ -232,9 +232,18 @@ def test_an_unknown_name_is_said():
 
 @pytest.mark.parametrize(
     "url",
-    ["", "nothing", "ftp://host/", "http://", "http://[::1", "http://h:x/", "http://h:99999/",
-     "http://.h\0/", "http://" + "a" * 70 + ".b/"],
-)  # fmt: skip
+    [
+        "",
+        "nothing",
+        "ftp://host/",
+        "http://",
+        "http://[::1",
+        "http://h:x/",
+        "http://h:99999/",
+        "http://.h\0/",
+        "http://" + "a" * 70 + ".b/",
+    ],
+)
 def test_what_is_no_url_fails_a_check(url):
     with pytest.raises((BadUrl, NetworkFailure)):
         post(url)

@@ -106,9 +106,19 @@ def test_a_wait_beyond_the_limit_is_not_begun(stopped):
 
 @pytest.mark.parametrize(
     ("text", "seconds"),
-    [("0", 0), ("120", 120), ("Tue, 14 Nov 2023 22:13:00 GMT", 0), ("99999999999999", 999999999),
-     ("Tue, 14 Nov 2023 22:14:20 -0000", 60), ("", None), ("soon", None), ("-5", None),
-     ("1.5", None), ("²", None), ("Tue, 99 Nov 2023 99:99:99 GMT", None)],
-)  # fmt: skip
+    [
+        ("0", 0),
+        ("120", 120),
+        ("Tue, 14 Nov 2023 22:13:00 GMT", 0),
+        ("99999999999999", 999999999),
+        ("Tue, 14 Nov 2023 22:14:20 -0000", 60),
+        ("", None),
+        ("soon", None),
+        ("-5", None),
+        ("1.5", None),
+        ("²", None),
+        ("Tue, 99 Nov 2023 99:99:99 GMT", None),
+    ],
+)
 def test_retry_after_is_read_in_both_forms(text, seconds):
     assert parse_retry_after(text, NOW) == seconds

@@ -76,9 +76,15 @@ def test_one_that_cannot_be_had_is_unreadable_and_the_others_are_read(store, mon
 def test_triage_groups_what_is_in_a_store(store, crashtool, tmp_path, jobs):
     (tmp_path / "game.sym").write_bytes(name_symbols())
     result = crashtool(
-        "triage", "memory://triage/day", "--symbols", "game.sym", "--no-local-symbols", "--json",
-        "--jobs", jobs,
-    )  # fmt: skip
+        "triage",
+        "memory://triage/day",
+        "--symbols",
+        "game.sym",
+        "--no-local-symbols",
+        "--json",
+        "--jobs",
+        jobs,
+    )
     answer = json.loads(result.stdout)
     assert [(row["signature"], row["count"]) for row in answer["groups"]] == [(DRAW, 3)]
     assert answer["groups"][0]["example"].startswith("memory://triage/day/")
@@ -163,8 +169,14 @@ def test_a_real_server(files, crashtool, tmp_path):  # noqa: F811
         files.pipe(f"crashes/day/{number}.dmp", crash(number + 1, "draw", "load", "main"))
     (tmp_path / "game.sym").write_bytes(name_symbols())
     result = crashtool(
-        "triage", "s3://crashes/day", "--symbols", "game.sym", "--no-local-symbols", "--json",
-        "--jobs", 2,
-    )  # fmt: skip
+        "triage",
+        "s3://crashes/day",
+        "--symbols",
+        "game.sym",
+        "--no-local-symbols",
+        "--json",
+        "--jobs",
+        2,
+    )
     (group,) = json.loads(result.stdout)["groups"]
     assert (group["signature"], group["count"]) == (DRAW, 3)

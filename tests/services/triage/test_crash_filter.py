@@ -20,8 +20,11 @@ def test_a_report_counts_once_by_its_bytes_or_its_identifier():
     same_bytes, same_report = Row("b", digest="01" * 16), Row("c", digest="02" * 16, report_id=UUID)
     other = Row("d", digest="03" * 16)
     assert statuses(one, same_bytes, same_report, other) == [
-        "ok", "duplicate", "duplicate", "ok",
-    ]  # fmt: skip
+        "ok",
+        "duplicate",
+        "duplicate",
+        "ok",
+    ]
     assert statuses(one, same_bytes, count_duplicates=True) == ["ok", "ok"]
 
 
@@ -45,9 +48,13 @@ def test_what_is_unreadable_stays_so():
 )
 def test_conditions(conditions, counts):
     row = Row(
-        "a", digest="0" * 32, written=NOW, product="Game", version="1.4.2",
+        "a",
+        digest="0" * 32,
+        written=NOW,
+        product="Game",
+        version="1.4.2",
         annotations=(("gpu", "Radeon"),),
-    )  # fmt: skip
+    )
     assert statuses(row, conditions=conditions) == ["ok" if counts else "left_out"]
 
 

@@ -11,12 +11,19 @@ from crashtool.services.triage.parquet import ParquetRows
 
 ROWS = (
     Row(
-        "b\udcff.dmp", digest="01", written=1_764_000_000, version="1.4", signature="f [memory]",
-        kind="memory", quality="named", calls=("f", "g"), missing=(("game", "01"), ("x", "")),
+        "b\udcff.dmp",
+        digest="01",
+        written=1_764_000_000,
+        version="1.4",
+        signature="f [memory]",
+        kind="memory",
+        quality="named",
+        calls=("f", "g"),
+        missing=(("game", "01"), ("x", "")),
         annotations=(("gpu", "Radeon"),),
     ),
     Row("c.dmp", "unreadable", error="cut"),
-)  # fmt: skip
+)
 
 
 def write(path, rows=ROWS):

@@ -41,8 +41,10 @@ def test_all_forms_with_their_lines(tmp_path):
     assert rules.frames == 3
     group = rules.groups[0]
     assert (group.name, group.match, group.line) == (
-        "ATLAS-1234 stale mesh", ("atlas::Scene::visit",), 11,
-    )  # fmt: skip
+        "ATLAS-1234 stale mesh",
+        ("atlas::Scene::visit",),
+        11,
+    )
     assert group.conditions == (("class", "memory"), ("annotation.gpu", "Rad*"))
 
 

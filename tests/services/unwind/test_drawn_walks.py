@@ -232,8 +232,10 @@ class TestArm64OfWindows:
         scene = self.scene(stack(IN_MAIN, 0), *rules)
 
         assert [pc for pc, _ in chain(scene, pc=IN_LEAF, sp=STACK, fp=0, lr=IN_HELPER)] == [
-            IN_LEAF, IN_HELPER, IN_MAIN,
-        ]  # fmt: skip
+            IN_LEAF,
+            IN_HELPER,
+            IN_MAIN,
+        ]
 
     def test_a_function_whose_prologue_has_not_stored_anything_yet_is_one(self):
         """
@@ -258,9 +260,19 @@ class TestArm64OfWindows:
 def record(program="", *, kind=4, start=LEAF, **more):
     """A STACK WIN record of a whole function; sizes are in bytes."""
     sizes = {"parameter_size": 0, "saved_register_size": 0, "local_size": 0} | more
-    return FrameData(kind, start, 0x100, 0, 0, sizes["parameter_size"],
-                     sizes["saved_register_size"], sizes["local_size"], 0, program,
-                     allocates_base_pointer=sizes.get("allocates_base_pointer", False))  # fmt: skip
+    return FrameData(
+        kind,
+        start,
+        0x100,
+        0,
+        0,
+        sizes["parameter_size"],
+        sizes["saved_register_size"],
+        sizes["local_size"],
+        0,
+        program,
+        allocates_base_pointer=sizes.get("allocates_base_pointer", False),
+    )
 
 
 class TestStackWin:

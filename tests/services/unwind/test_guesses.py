@@ -67,8 +67,10 @@ class TestNearness:
         scene = make_scene(AMD64, words | {STACK + 0x40: 0}, tables)
 
         assert offsets(scene, rip=at(IN_LEAF), rsp=STACK, rbp=STACK + 0x20)[:3] == [
-            IN_LEAF, IN_HELPER, IN_MAIN,
-        ]  # fmt: skip
+            IN_LEAF,
+            IN_HELPER,
+            IN_MAIN,
+        ]
 
     def test_a_frame_pointer_that_the_function_has_set_up_comes_before_leftovers(self):
         words = stack(at(IN_HELPER), 2, STACK + 0x30, at(IN_MAIN)) | {STACK + 0x30: 0}
@@ -317,8 +319,10 @@ class TestFarScans:
         steps = self.walk(self.named(IN_MAIN), 5, 6, *chain)
 
         assert [step.registers["rip"] for step in steps][1:] == [
-            self.named(IN_HELPER), self.named(IN_MAIN), self.named(0x440),
-        ]  # fmt: skip
+            self.named(IN_HELPER),
+            self.named(IN_MAIN),
+            self.named(0x440),
+        ]
         assert steps[1].trust == "scan"
         assert steps[1].may_skip
 
@@ -358,8 +362,11 @@ class TestGeneratedCode:
         )
 
         assert self.chain(*chain, executable=None) == [
-            at(IN_LEAF), self.JIT, self.JIT + 0x80, at(IN_MAIN),
-        ]  # fmt: skip
+            at(IN_LEAF),
+            self.JIT,
+            self.JIT + 0x80,
+            at(IN_MAIN),
+        ]
 
     @pytest.mark.parametrize(
         "chain",
@@ -487,8 +494,10 @@ class TestRulesThatLeadNowhere:
         scene = make_scene(AMD64, stack(at(IN_HELPER), at(IN_MAIN)), tables)
 
         assert offsets(scene, rip=at(IN_LEAF), rsp=STACK, rbp=STACK + 64)[:3] == [
-            IN_LEAF, IN_HELPER, IN_MAIN,
-        ]  # fmt: skip
+            IN_LEAF,
+            IN_HELPER,
+            IN_MAIN,
+        ]
 
     @pytest.mark.parametrize("pushed", [at(0x400), at(0x460)], ids=["a function", "a place in one"])
     def test_what_assembly_pushed_without_a_rule_is_no_caller(self, pushed):

@@ -95,10 +95,12 @@ def test_a_chain_goes_on_to_the_entry_point_and_ends_there(walks):
     ends = {
         report.crashed_thread.frames[-1].function
         for case, frames, report in walks
-        if case["stack_intact"] and case["id"] not in LOST and case["bits"] == 64
+        if case["stack_intact"]
+        and case["id"] not in LOST
+        and case["bits"] == 64
         and case["program"].split("/")[1] in ("O0", "O2", "O3")
         and physical(frames)[-1].get("name") == "main"
-    }  # fmt: skip
+    }
 
     assert ends == {"_start"}
 

@@ -1,5 +1,7 @@
 """Crashes whose stacks are hard to walk, under a real handler; the program's text is the truth."""
 
+# ruff: noqa: F811 (fixtures that are imported)
+
 import os
 import re
 
@@ -20,24 +22,33 @@ from tests.toolchain import run_tool
 # the C and C++ libraries between them are guessed, and signal frames known by what they hold.
 CHAINS = {
     "assembly_without_rules": (
-        "fall", "step", "called_back", "by_hand", "assembly_without_rules", "main",
+        "fall",
+        "step",
+        "called_back",
+        "by_hand",
+        "assembly_without_rules",
+        "main",
     ),
     "generated_code": ("fall", "step", "called_back", "generated_code", "main"),
     "generated_code_without_frame": (
-        "fall", "step", "called_back", "generated_code_without_frame", "main",
+        "fall",
+        "step",
+        "called_back",
+        "generated_code_without_frame",
+        "main",
     ),
     "asynchronous_signal": ("fall", "step", "on_signal", "spin", "asynchronous_signal", "main"),
     "abort_in_handler": ("give_up", "fall", "step", "abort_in_handler", "main"),
     "terminate": ("Guard::complain", "terminate", "main"),
     "callback_of_qsort": ("fall", "step", "compare", "callback_of_qsort", "main"),
     "in_time": ("in_time", "main"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("way", CHAINS)
 def test_the_programs_own_frames_are_whole_without_the_libraries_symbols(
-    way, build, sentry_handler, crash_under, tmp_path  # noqa: F811
-):  # fmt: skip
+    way, build, sentry_handler, crash_under, tmp_path
+):
     program = build("crash_kinds.cpp")
     _, delivery = crash_under(sentry_handler, [program, way])
     dump = delivery.path
@@ -47,14 +58,17 @@ def test_the_programs_own_frames_are_whole_without_the_libraries_symbols(
         report = read_report(dump, dump, InspectOptions(symbols=symbols))
 
     frames = report.crashed_thread.frames
-    own = [(frame.function or "").partition("(")[0] for frame in frames
-           if frame.module and frame.module.code_file == program]  # fmt: skip
+    own = [
+        (frame.function or "").partition("(")[0]
+        for frame in frames
+        if frame.module and frame.module.code_file == program
+    ]
     assert tuple(name for name in own if name != "_start") == CHAINS[way]
 
 
 def test_a_program_of_musl_which_has_no_unwind_rules_is_walked(
-    sentry_handler, crash_under, tmp_path  # noqa: F811
-):  # fmt: skip
+    sentry_handler, crash_under, tmp_path
+):
     """With musl's own code at hand the place to which a signal handler returns has its name, too,
     not that of the export before it.
     """
@@ -71,13 +85,19 @@ def test_a_program_of_musl_which_has_no_unwind_rules_is_walked(
     frames = report.crashed_thread.frames
     names = [(frame.function or "").partition("(")[0] for frame in frames]
     assert names[:7] == [
-        "fall", "step", "on_signal", "__restore_rt", "spin", "asynchronous_signal", "main",
-    ]  # fmt: skip
+        "fall",
+        "step",
+        "on_signal",
+        "__restore_rt",
+        "spin",
+        "asynchronous_signal",
+        "main",
+    ]
 
 
 def test_a_stack_that_is_not_in_the_dump_is_said_to_be_missing(
-    build, sentry_handler, crash_under, tmp_path  # noqa: F811
-):  # fmt: skip
+    build, sentry_handler, crash_under, tmp_path
+):
     """The handler stores the alternate stack that the signal came on, not the interrupted one."""
     program = build("crash_kinds.cpp")
     _, delivery = crash_under(sentry_handler, [program, "alternate_stack"])
@@ -89,9 +109,7 @@ def test_a_stack_that_is_not_in_the_dump_is_said_to_be_missing(
     assert "came on another stack" in report.crashed_thread.note
 
 
-def test_both_ends_of_a_deep_recursion_are_kept(
-    build, sentry_handler, crash_under, tmp_path  # noqa: F811
-):  # fmt: skip
+def test_both_ends_of_a_deep_recursion_are_kept(build, sentry_handler, crash_under, tmp_path):
     program = build("crash_kinds.cpp")
     _, delivery = crash_under(sentry_handler, [program, "deep_recursion"])
     dump = delivery.path

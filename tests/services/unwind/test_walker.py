@@ -265,9 +265,13 @@ class TestBadCalls:
 class TestEnds:
     @pytest.mark.parametrize(
         ("platform", "name"),
-        [("linux", "_start"), ("linux", "clone3"), ("macos", "thread_start"),
-         ("windows", "RtlUserThreadStart")],
-    )  # fmt: skip
+        [
+            ("linux", "_start"),
+            ("linux", "clone3"),
+            ("macos", "thread_start"),
+            ("windows", "RtlUserThreadStart"),
+        ],
+    )
     def test_nothing_calls_where_threads_begin(self, platform, name):
         functions = (FunctionHit("f", 0x10, 0x10), FunctionHit(name, 0x100, 0x10))
         words = {STACK: CODE + 0x105, STACK + 8: CODE + 0x15}
@@ -299,8 +303,9 @@ class TestWindows32:
         assert steps[1].registers["ebx"] == 0x77
 
     def test_fpo_data_does_so_without_a_program(self):
-        scene = make_scene(X86, {STACK + 16: CODE + 0x305}, Tables(win=(WIN._replace(kind=0),)),
-                           platform="windows")  # fmt: skip
+        scene = make_scene(
+            X86, {STACK + 16: CODE + 0x305}, Tables(win=(WIN._replace(kind=0),)), platform="windows"
+        )
 
         assert pointers(scene, {"eip": CODE + 0x110, "esp": STACK, "ebp": 0x33})[1] == CODE + 0x305
 

@@ -146,8 +146,10 @@ def test_a_handler_gets_no_token_however_it_is_started(tmp_path, build):  # noqa
     done = subprocess.run(
         [*line, "--database", tmp_path / "database", crash, "null"],
         env=os.environ | SECRETS | {"KEPT": "an-ordinary-value"},
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
     log = (tmp_path / "log").read_text(encoding="utf-8")
     for how in ("--help", "--version", "--trace-parent-with-exception="):

@@ -51,6 +51,9 @@ def test_what_is_under_way_keeps_no_interrupted_caller_waiting():
     assert next(results) == (0, 0)
     assert begun.wait(20)
     results.close()  # returns although two wait for what does not come
-    assert all(thread.daemon for thread in threading.enumerate()
-               if thread is not threading.main_thread() and "labor" in thread.name)  # fmt: skip
+    assert all(
+        thread.daemon
+        for thread in threading.enumerate()
+        if thread is not threading.main_thread() and "labor" in thread.name
+    )
     never.set()

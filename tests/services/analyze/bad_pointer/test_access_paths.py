@@ -10,9 +10,13 @@ VERTS = struct("Verts", ("count", INT, 0), ("data", pointer(INT), 8), size=16)
 BASE = struct("Base", ("id", INT, 0), size=8)
 BITS = (Member("low", INT, 40, 3, 0), Member("high", INT, 40, 3, 3))
 MESH = struct(
-    "Mesh", Member("Base", BASE, 0, is_base=True), ("verts", VERTS, 8), ("rows", array(INT, 4), 24),
-    *BITS, size=48,
-)  # fmt: skip
+    "Mesh",
+    Member("Base", BASE, 0, is_base=True),
+    ("verts", VERTS, 8),
+    ("rows", array(INT, 4), 24),
+    *BITS,
+    size=48,
+)
 EITHER = struct("Either", ("first", pointer(INT), 0), ("second", INT, 0), kind="union", size=8)
 EMPTY = struct("Empty", size=1)
 

@@ -48,5 +48,6 @@ def pointer(target, name=None):
 def array(target, count):
     """An array of so many elements."""
     size = None if count is None else count * target.size
-    return DataType("array", f"{target.name}[{count}]", size, count=count,
-                    load=lambda: Details(target))  # fmt: skip
+    return DataType(
+        "array", f"{target.name}[{count}]", size, count=count, load=lambda: Details(target)
+    )

@@ -34,12 +34,14 @@ BUILDS = {
     "gcc -O0": (["g++", "-O0", "-gdwarf-5"], 94, 1),
     "gcc -O3": (["g++", "-O3", "-gdwarf-5"], 48, 0),
     "gcc -O2, DWARF 4, types apart": (
-        ["g++", "-O2", "-gdwarf-4", "-fdebug-types-section"], 48, 0,
+        ["g++", "-O2", "-gdwarf-4", "-fdebug-types-section"],
+        48,
+        0,
     ),
     "gcc -O1, split": (["g++", "-O1", "-gdwarf-5", "-gsplit-dwarf"], 48, 0),
     "clang -O0, DWARF 4": (["clang++", "-O0", "-gdwarf-4"], 92, 1),
     "clang -O2": (["clang++", "-O2", "-gdwarf-5"], 53, 2),
-}  # fmt: skip
+}
 VARIABLE_LENGTH = "vla"
 PLAIN = Limits(depth=14, length=20, values=5000, is_plain=True)
 

@@ -31,9 +31,12 @@ def pointer(target):
 
 def array(element, count):
     return DataType(
-        "array", f"{element.name}[{count}]", element.size * count, count=count,
+        "array",
+        f"{element.name}[{count}]",
+        element.size * count,
+        count=count,
         load=lambda: Details(target=element),
-    )  # fmt: skip
+    )
 
 
 def words(*values):
@@ -119,9 +122,12 @@ class TestStrings:
 
 def vector(element):
     held = record(
-        "_Vector_val", 24, ("_Myfirst", pointer(element), 0), ("_Mylast", pointer(element), 8),
+        "_Vector_val",
+        24,
+        ("_Myfirst", pointer(element), 0),
+        ("_Mylast", pointer(element), 8),
         ("_Myend", pointer(element), 16),
-    )  # fmt: skip
+    )
     return in_pair("std::vector<int>", held, 24)
 
 
@@ -192,11 +198,15 @@ def test_a_tree_is_read_in_order():
     """
     head, root, ten, thirty, fifteen, last = 0x500, 0x600, 0x700, 0x800, 0x900, 0xA00
     found = read(
-        TREE, words(head, 5),
-        x500=tree_node(ten, root, thirty, 0), x600=tree_node(ten, head, thirty, 20),
-        x700=tree_node(head, root, fifteen, 10), x800=tree_node(head, root, head, 30),
-        x900=tree_node(head, ten, last, 15), xa00=tree_node(head, fifteen, head, 17),
-    )  # fmt: skip
+        TREE,
+        words(head, 5),
+        x500=tree_node(ten, root, thirty, 0),
+        x600=tree_node(ten, head, thirty, 20),
+        x700=tree_node(head, root, fifteen, 10),
+        x800=tree_node(head, root, head, 30),
+        x900=tree_node(head, ten, last, 15),
+        xa00=tree_node(head, fifteen, head, 17),
+    )
 
     assert (found.text, texts(found)) == ("5 elements", ["10", "15", "17", "20", "30"])
     assert fifteen
@@ -231,14 +241,21 @@ def test_a_list_and_a_hash_table_are_read_from_behind_their_head():
 def test_a_deque_is_read_through_its_ring_of_blocks():
     """Four ints a block; the first stands third in block 1 of 2, so that the last is in block 0."""
     held = record(
-        "_Deque_val", 40, ("_Map", pointer(pointer(INT)), 8), ("_Mapsize", SIZE, 16),
-        ("_Myoff", SIZE, 24), ("_Mysize", SIZE, 32),
-    )  # fmt: skip
+        "_Deque_val",
+        40,
+        ("_Map", pointer(pointer(INT)), 8),
+        ("_Mapsize", SIZE, 16),
+        ("_Myoff", SIZE, 24),
+        ("_Mysize", SIZE, 32),
+    )
     content = words(0, 0x500, 2, 6, 3)
     found = read(
-        in_pair("std::deque<int>", held, 40), content, x500=words(0x600, 0x700),
-        x600=struct.pack("<4i", 3, 0, 0, 0), x700=struct.pack("<4i", 0, 0, 1, 2),
-    )  # fmt: skip
+        in_pair("std::deque<int>", held, 40),
+        content,
+        x500=words(0x600, 0x700),
+        x600=struct.pack("<4i", 3, 0, 0, 0),
+        x700=struct.pack("<4i", 0, 0, 1, 2),
+    )
 
     assert (found.text, texts(found)) == ("3 elements", ["1", "2", "3"])
 

@@ -65,7 +65,7 @@ def shown(kind, content, frame=None, **limits):
         (base("__int128", 16, "signed"), (5 << 70).to_bytes(16, "little"), str(5 << 70)),
         (base("__int128", 16, "signed"), b"\xff" * 16, "-1"),
     ],
-)  # fmt: skip
+)
 def test_numbers_are_written_as_the_language_does(kind, content, words):
     assert shown(kind, content) == words
 
@@ -84,9 +84,12 @@ def test_enumerators_by_name_flags_by_names_others_as_numbers():
 
 def test_bit_fields_with_and_without_a_sign():
     kind = struct(
-        "Flags", Member("a", base("unsigned", 4, "unsigned"), 0, 3), Member("b", INT, 0, 7, 3),
-        Member("c", LONG, 1, 33, 2), size=8,
-    )  # fmt: skip
+        "Flags",
+        Member("a", base("unsigned", 4, "unsigned"), 0, 3),
+        Member("b", INT, 0, 7, 3),
+        Member("c", LONG, 1, 33, 2),
+        size=8,
+    )
     word = 5 | (-3 & 0x7F) << 3 | (1 << 32) << 10
     assert shown(kind, word.to_bytes(8, "little")) == "{a = 5, b = -3, c = 4294967296}"
 
@@ -173,10 +176,13 @@ def test_a_declared_type_and_a_virtual_base_are_not_guessed():
     assert read(declared, ConstantPlace(bytes(8))).state == "unknown"
     kind = struct("Left", Member("x", INT, 0), size=4)
     with_base = DataType(
-        "struct", "Diamond", 16,
-        load=lambda: Details(members=(Member("Left", kind, None, is_base=True),
-                                      Member("y", INT, 8))),
-    )  # fmt: skip
+        "struct",
+        "Diamond",
+        16,
+        load=lambda: Details(
+            members=(Member("Left", kind, None, is_base=True), Member("y", INT, 8))
+        ),
+    )
     value = read(with_base, ConstantPlace(pack("<QiI", 1, 5, 0)))
     assert [child.state for child in value.children] == ["unknown", "value"]
 
@@ -203,8 +209,9 @@ def test_a_stack_s_values_are_bounded_too():
 
 
 def test_an_array_of_the_frame_s_own_length():
-    kind = DataType("array", "int[]", None,
-                    load=lambda: Details(INT, find_count=lambda frame: frame.cfa))  # fmt: skip
+    kind = DataType(
+        "array", "int[]", None, load=lambda: Details(INT, find_count=lambda frame: frame.cfa)
+    )
     content = pack("<3i", 0, 1, 4)
     assert format_value(read(kind, ConstantPlace(content), MadeFrame(cfa=3))) == "{0, 1, 4}"
     assert read(kind, ConstantPlace(content), MadeFrame(cfa=None)).state == "unknown"

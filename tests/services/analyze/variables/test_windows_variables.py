@@ -121,9 +121,13 @@ def test_of_an_optimized_build_each_is_exact_or_not_known(program, tmp_path):
 
 # crasher.cpp and plugin.cpp: what functions of the truth's programs have, whatever the build.
 DEEP = (
-    "plug::with_saves", "plug::with_alloca", "plugin_process", "app::Engine::Tick", "app::step",
+    "plug::with_saves",
+    "plug::with_alloca",
+    "plugin_process",
+    "app::Engine::Tick",
+    "app::step",
     "app::run_case",
-)  # fmt: skip
+)
 KINDS = ("write", "read", "div0", "int3", "ud2", "badcall", "raise", "overflow", "freed")
 
 
@@ -132,8 +136,9 @@ def walk_constructed(thread, kind):
     number = str(KINDS.index(kind))
     known = {
         "app::on_event": {"kind": number, "local": str(7 * KINDS.index(kind))},
-        "app::app_main": {"kind": number}, "plug::fire<int>": {"v": "0"},
-    } | {key: {"depth": "3"} for key in DEEP}  # fmt: skip
+        "app::app_main": {"kind": number},
+        "plug::fire<int>": {"v": "0"},
+    } | {key: {"depth": "3"} for key in DEEP}
     count = {"plug::Parser::Parse": 0, "app::worker_deep": 0}
     for function, variables in walk_calls(thread):
         here = known.get(function, {})
@@ -152,10 +157,14 @@ def walk_constructed(thread, kind):
 @pytest.mark.parametrize(
     ("flavour", "least"),
     [
-        ("msvc-x64", 77), ("gnu-x64", 11), ("msvc-x86", 40), ("gnu-x86", 80), ("msvc-x86-fpo", 31),
+        ("msvc-x64", 77),
+        ("gnu-x64", 11),
+        ("msvc-x86", 40),
+        ("gnu-x86", 80),
+        ("msvc-x86-fpo", 31),
         ("msvc-x64-nopdata", 4),
     ],
-)  # fmt: skip
+)
 def test_values_of_real_frames_are_those_of_the_source_or_not_known(
     truth, tmp_path, flavour, least
 ):
@@ -189,9 +198,10 @@ def test_an_optimized_program_of_msvc_shows_what_its_dump_holds(corpus, tmp_path
     assert handler["requesting_thread_id_"].text == str(report.crashed_thread.id)
     assert handler["dump_type_"].text == "MiniDumpNormal"
     (record,) = (
-        child for child in handler["exception_info_"].pointee.children
+        child
+        for child in handler["exception_info_"].pointee.children
         if child.name == "ExceptionRecord"
-    )  # fmt: skip
+    )
     code = next(row.text for row in record.pointee.children if row.name == "ExceptionCode")
     assert int(code) == 0xC0000005
 
@@ -214,8 +224,9 @@ def test_a_damaged_pdb_costs_values_and_no_time(truth, program, tmp_path, count)
         assert time.perf_counter() - begun < 10
         known += sum(
             row.value.state == "value"
-            for _function, variables in walk_calls(report.crashed_thread) for row in variables
-        )  # fmt: skip
+            for _function, variables in walk_calls(report.crashed_thread)
+            for row in variables
+        )
     assert known > count
 
 
@@ -224,9 +235,13 @@ def test_variables_of_arm64_are_in_its_registers_and_on_its_stack(truth, tmp_pat
     folder = truth / "windows/bin/msvc-arm64"
     info = read_info(MultiStreamFile((folder / "crasher.pdb").read_bytes()))
     registers = {
-        "pc": BASE + RUN_CASE, "sp": STACK, "x19": STACK + 0x800, "x2": 0xBAD00000003,
-        "x0": 0xBAD, "x1": 0xBAD,
-    }  # fmt: skip
+        "pc": BASE + RUN_CASE,
+        "sp": STACK,
+        "x19": STACK + 0x800,
+        "x2": 0xBAD00000003,
+        "x0": 0xBAD,
+        "x1": 0xBAD,
+    }
     builder = MinidumpBuilder().add_system("windows", "arm64")
     stack = bytearray(0x1000)
     stack[12:16] = (17).to_bytes(4, "little")

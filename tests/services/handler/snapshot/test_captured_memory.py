@@ -74,8 +74,10 @@ def test_what_is_pointed_at_is_cut_at_its_mapping_and_at_what_is_taken(memory):
     found = capture_referenced(memory, [0x40010, 0x17FFF0, 0x180010], [0x10004], taken)
 
     assert [(one.start, one.end) for one in found] == [
-        (0x10000, 0x10104), (0x40000, 0x40190), (0x17FF70, 0x180000),
-    ]  # fmt: skip
+        (0x10000, 0x10104),
+        (0x40000, 0x40190),
+        (0x17FF70, 0x180000),
+    ]
 
 
 def test_devices_and_what_cannot_be_read_are_left_alone(memory):

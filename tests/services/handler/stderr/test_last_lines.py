@@ -104,8 +104,10 @@ def test_a_live_process_has_those_of_its_file(run, trees, tmp_path):  # noqa: F8
     with (tmp_path / "log").open("w") as log:
         process = subprocess.Popen(
             ["sh", "-c", f"echo one >&2; exec {trees} hangs"],
-            stdout=subprocess.PIPE, stderr=log, start_new_session=True,
-        )  # fmt: skip
+            stdout=subprocess.PIPE,
+            stderr=log,
+            start_new_session=True,
+        )
     assert process.stdout.readline() == b"ready\n"
     try:
         run("--pid", str(process.pid), "--json", "--report", "r.json")
@@ -152,13 +154,23 @@ def test_what_a_program_sees_stays_the_same(run, tmp_path):
     program = [sys.executable, "-c", KINDS]
     first, second = socket.socketpair()
     with first, second, (tmp_path / "log").open("w") as log:
-        for number, streams in enumerate((
-            {}, {"stderr": subprocess.STDOUT}, {"stderr": second}, {"stderr": log},
-            {"stdout": second, "stderr": second}, {"stderr": subprocess.DEVNULL},
-        )):  # fmt: skip
+        for number, streams in enumerate(
+            (
+                {},
+                {"stderr": subprocess.STDOUT},
+                {"stderr": second},
+                {"stderr": log},
+                {"stdout": second, "stderr": second},
+                {"stderr": subprocess.DEVNULL},
+            )
+        ):
             alone, under = tmp_path / f"alone{number}", tmp_path / f"under{number}"
-            options = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE,
-                       "stderr": subprocess.PIPE, **streams}  # fmt: skip
+            options = {
+                "stdin": subprocess.DEVNULL,
+                "stdout": subprocess.PIPE,
+                "stderr": subprocess.PIPE,
+                **streams,
+            }
             subprocess.run([*program, alone], check=True, **options)
             run(*program, under, **options)
             assert under.read_text() == alone.read_text(), streams

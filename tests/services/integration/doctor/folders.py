@@ -8,8 +8,11 @@ from crashtool.services.integration.doctor.diagnose import diagnose
 from crashtool.services.integration.doctor.examination import Options
 from tests.synth.object_files import build_elf, build_macho, build_pe
 
-CLIENTS = {"elf": "crashpad_client_linux.cc", "pe": "crashpad_client_win.cc",
-           "macho": "crashpad_client_mac.cc"}  # fmt: skip
+CLIENTS = {
+    "elf": "crashpad_client_linux.cc",
+    "pe": "crashpad_client_win.cc",
+    "macho": "crashpad_client_mac.cc",
+}
 SENTRY_TEXT = "sentry.native"
 X86, X86_64, ARM64 = 3, 62, 183
 MACHO_X86_64, MACHO_ARM64 = 0x1000007, 0x100000C
@@ -76,6 +79,9 @@ def bad(diagnosis):
 
 
 def find_finding(diagnosis, check, verdict=FAILURE):
-    (found,) = (finding for finding in diagnosis.findings
-                if (finding.check, finding.verdict) == (check, verdict))  # fmt: skip
+    (found,) = (
+        finding
+        for finding in diagnosis.findings
+        if (finding.check, finding.verdict) == (check, verdict)
+    )
     return found

@@ -65,11 +65,19 @@ def backtrace_cmake(root, **libraries):
 def upstream_gn(root, runtime="MT", *, out="Release", generated=True):
     """Chromium's, built by GN in 2022: four libraries, and a header that GN makes."""
     gen = root / "out" / out / "gen"
-    write_headers(root, root / "third_party/mini_chromium/mini_chromium", asks=True,
-                  generated=gen if generated else None)  # fmt: skip
+    write_headers(
+        root,
+        root / "third_party/mini_chromium/mini_chromium",
+        asks=True,
+        generated=gen if generated else None,
+    )
     obj = root / "out" / out / "obj"
-    for path in ("client/client", "client/common", "util/util",
-                 "third_party/mini_chromium/mini_chromium/base/base"):  # fmt: skip
+    for path in (
+        "client/client",
+        "client/common",
+        "util/util",
+        "third_party/mini_chromium/mini_chromium/base/base",
+    ):
         write(obj / f"{path}.lib", crashpad_library(runtime))
     write(root / "out" / out / "args.gn", "is_debug = false\n")
     return root
@@ -128,9 +136,13 @@ def settings(root, includes, libraries, directories, *, runtime="MD", **more):
 def zip_settings(root="..\\crashpad", *, runtime="MD", folder="lib_md", **more):
     """For Backtrace's zip."""
     return settings(
-        root, ("include", r"include\mini_chromium"), ("client.lib", "util.lib", "base.lib"),
-        (folder,), runtime=runtime, **more,
-    )  # fmt: skip
+        root,
+        ("include", r"include\mini_chromium"),
+        ("client.lib", "util.lib", "base.lib"),
+        (folder,),
+        runtime=runtime,
+        **more,
+    )
 
 
 def write_game(folder, configurations, **options):

@@ -228,8 +228,11 @@ def test_a_stale_lock_and_an_unsent_report_are_told_apart(tmp_path):
 
     diagnosis = examine(database)
 
-    causes = [row.cause for row in diagnosis.findings
-              if (row.check, row.verdict) == ("database.state", WARNING)]  # fmt: skip
+    causes = [
+        row.cause
+        for row in diagnosis.findings
+        if (row.check, row.verdict) == ("database.state", WARNING)
+    ]
     assert len(causes) == 2
     assert "1 report is locked for more than an hour" in causes[0]
     assert causes[1].startswith("1 report is not sent: waits")

@@ -84,9 +84,12 @@ def test_a_handler_on_a_noexec_mount(healthy):
         f"exec {sys.executable} -m crashtool doctor m --json"
     )
     done = subprocess.run(
-        ["unshare", "-m", "sh", "-c", script], capture_output=True, text=True, check=False,
+        ["unshare", "-m", "sh", "-c", script],
+        capture_output=True,
+        text=True,
+        check=False,
         env=os.environ | {"PYTHONPATH": os.pathsep.join((str(ROOT), *sys.path))},
-    )  # fmt: skip
+    )
     if "unshare failed" in done.stderr or "mount:" in done.stderr:
         pytest.skip("needs mount namespaces")
     assert "may not be executed here" in done.stdout
@@ -96,12 +99,15 @@ def test_a_handler_on_a_noexec_mount(healthy):
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (b"see the other folder\n", "a text file"), (b"", "an empty file"),
-        (b"PK\x03\x04rest", "a zip archive"), (b"#!/bin/sh\nexec x\n", "a script"),
+        (b"see the other folder\n", "a text file"),
+        (b"", "an empty file"),
+        (b"PK\x03\x04rest", "a zip archive"),
+        (b"#!/bin/sh\nexec x\n", "a script"),
         (b"version https://git-lfs.github.com/spec/v1\n", "a pointer of Git LFS"),
-        (b"<!doctype html><p>404", "a web page"), (bytes(range(200, 256)), "no program"),
+        (b"<!doctype html><p>404", "a web page"),
+        (bytes(range(200, 256)), "no program"),
     ],
-)  # fmt: skip
+)
 def test_a_handler_that_is_something_else(install, content, words):
     folder = install(None, SENTRY_TEXT)
     write_program(folder / FAKE, content)
@@ -224,7 +230,10 @@ def test_the_handler_of_the_package_manager_is_not_shipped(tmp_path, sentry_hand
 
     diagnosis = examine(tmp_path)
 
-    told = [row.cause for row in diagnosis.findings
-            if row.check == "handler.present" and row.verdict != PASS]  # fmt: skip
+    told = [
+        row.cause
+        for row in diagnosis.findings
+        if row.check == "handler.present" and row.verdict != PASS
+    ]
     assert [("tools" in cause) for cause in told] == ([] if is_shipped else [True])
     assert ("handler.present" in warnings(diagnosis)) == (not is_shipped)

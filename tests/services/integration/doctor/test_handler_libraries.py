@@ -126,9 +126,14 @@ def test_a_library_beside_the_handler_is_found_by_its_run_path(tmp_path):
     )
     run_tool("gcc", "-shared", "-o", tmp_path / "libpart.so", tmp_path / "part.c")
     run_tool(
-        "gcc", "-o", tmp_path / "crashpad_handler", tmp_path / "handler.c", f"-L{tmp_path}",
-        "-lpart", "-Wl,-rpath,$ORIGIN",
-    )  # fmt: skip
+        "gcc",
+        "-o",
+        tmp_path / "crashpad_handler",
+        tmp_path / "handler.c",
+        f"-L{tmp_path}",
+        "-lpart",
+        "-Wl,-rpath,$ORIGIN",
+    )
     whole = failures(examine(tmp_path / "crashpad_handler", without=OURS, may_start=False))
     (tmp_path / "libpart.so").unlink()
     broken = failures(examine(tmp_path / "crashpad_handler", without=OURS, may_start=False))
@@ -215,9 +220,12 @@ def dylib(name):
 
 @pytest.mark.parametrize(
     ("name", "verdict"),
-    [("/usr/lib/libSystem.B.dylib", None), ("@executable_path/lib/libz.dylib", "failure"),
-     ("/opt/homebrew/lib/libssl.dylib", WARNING)],
-)  # fmt: skip
+    [
+        ("/usr/lib/libSystem.B.dylib", None),
+        ("@executable_path/lib/libz.dylib", "failure"),
+        ("/opt/homebrew/lib/libssl.dylib", WARNING),
+    ],
+)
 def test_libraries_of_a_handler_for_macos(tmp_path, name, verdict):
     content = macho_program(commands=[dylib(name)]) + handler_texts()
     path = write_program(tmp_path / "crashpad_handler", content)

@@ -170,11 +170,16 @@ def test_a_process_with_few_files_says_so(tmp_path):
 @pytest.mark.parametrize(
     ("files", "words"),
     [
-        ({host_linux.LSM: "capability,apparmor", host_linux.CONFINED: "docker-default (enforce)"},
-         "docker-default"),
+        (
+            {
+                host_linux.LSM: "capability,apparmor",
+                host_linux.CONFINED: "docker-default (enforce)",
+            },
+            "docker-default",
+        ),
         ({host_linux.LSM: "capability,selinux", host_linux.SELINUX: "1"}, "SELinux is enforcing"),
     ],
-)  # fmt: skip
+)
 def test_a_security_module_is_a_note(system, files, words):
     system(files)
     (finding,) = look("host.lsm")

@@ -28,8 +28,15 @@ def build(tmp_path):
     """build(options, kind) -> the diagnosis of a real build folder that links a small client."""
     need("cmake", "g++")
 
-    def make(options=GOOD_OPTIONS, *, kind="add_executable(app", flags="", client="-fPIC",
-             generator="Unix Makefiles", standard="17"):  # fmt: skip
+    def make(
+        options=GOOD_OPTIONS,
+        *,
+        kind="add_executable(app",
+        flags="",
+        client="-fPIC",
+        generator="Unix Makefiles",
+        standard="17",
+    ):
         if generator.startswith("Ninja"):
             need("ninja")
         crashpad = tmp_path / "crashpad"
@@ -38,7 +45,9 @@ def build(tmp_path):
         run_tool("ar", "rcs", crashpad / "libclient.a", crashpad / "client.o")
         write_headers(crashpad, crashpad / "mini_chromium", cxx17=True)
         write(tmp_path / "src" / "main.cpp", MAIN)
-        write(tmp_path / "src" / "CMakeLists.txt", f"""
+        write(
+            tmp_path / "src" / "CMakeLists.txt",
+            f"""
 cmake_minimum_required(VERSION 3.16)
 project(game CXX)
 set(CMAKE_CXX_STANDARD {standard})
@@ -47,18 +56,31 @@ target_include_directories(app PRIVATE {crashpad} {crashpad}/mini_chromium)
 target_link_libraries(app PRIVATE {crashpad}/libclient.a)
 target_link_options(app PRIVATE {options})
 target_compile_options(app PRIVATE {flags})
-""")  # fmt: skip
+""",
+        )
         folder = tmp_path / "build"
-        run_tool("cmake", "-S", tmp_path / "src", "-B", folder, "-G", generator,
-                 "-DCMAKE_BUILD_TYPE=Release", "-DCMAKE_CXX_COMPILER=g++")  # fmt: skip
+        run_tool(
+            "cmake",
+            "-S",
+            tmp_path / "src",
+            "-B",
+            folder,
+            "-G",
+            generator,
+            "-DCMAKE_BUILD_TYPE=Release",
+            "-DCMAKE_CXX_COMPILER=g++",
+        )
         return examine(folder)
 
     return make
 
 
 def causes(diagnosis, check):
-    return [row.cause for row in diagnosis.findings
-            if row.check == check and row.verdict in ("failure", "warning")]  # fmt: skip
+    return [
+        row.cause
+        for row in diagnosis.findings
+        if row.check == check and row.verdict in ("failure", "warning")
+    ]
 
 
 @pytest.mark.parametrize("generator", ["Unix Makefiles", "Ninja"])
@@ -132,8 +154,15 @@ build game.exe: CXX_EXECUTABLE_LINKER__game_Release CMakeFiles\game.dir\main.cpp
 """
 
 
-def windows_build(tmp_path, *, runtime="MD", flags="-MD -std:c++17", machine="x64",
-                  defines="-DNOMINMAX", compiled=None):  # fmt: skip
+def windows_build(
+    tmp_path,
+    *,
+    runtime="MD",
+    flags="-MD -std:c++17",
+    machine="x64",
+    defines="-DNOMINMAX",
+    compiled=None,
+):
     """What CMake writes for Visual C++ and Ninja."""
     write_headers(tmp_path / "crashpad", tmp_path / "crashpad" / "mini_chromium", cxx17=True)
     write(tmp_path / "crashpad" / "client.lib", crashpad_library(runtime))
@@ -168,10 +197,13 @@ def test_a_healthy_build_for_windows_passes(tmp_path):
         ({"flags": "-MD"}, "link.standard", "C++14"),
         ({"flags": "-MD /std:c++14"}, "link.standard", "C++14"),
         ({"defines": "-DX"}, "link.nominmax", "NOMINMAX"),
-        ({"defines": "-DNOMINMAX -D_ITERATOR_DEBUG_LEVEL=1"}, "link.iterator",
-         "_ITERATOR_DEBUG_LEVEL=1"),
+        (
+            {"defines": "-DNOMINMAX -D_ITERATOR_DEBUG_LEVEL=1"},
+            "link.iterator",
+            "_ITERATOR_DEBUG_LEVEL=1",
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_fault_of_a_build_for_windows(tmp_path, options, check, words):
     diagnosis = windows_build(tmp_path, **options)
 

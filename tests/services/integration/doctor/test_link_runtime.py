@@ -39,9 +39,17 @@ def test_a_healthy_project_passes(game):
         row.check: row.verdict for row in diagnosis.findings if row.check.startswith("link")
     }
     assert {name for name, verdict in verdicts.items() if verdict == "pass"} == {
-        "link.crt", "link.iterator", "link.machine", "link.ltcg", "link.stl", "link.libraries",
-        "link.include", "link.standard", "link.nominmax", "link.pdb",
-    }  # fmt: skip
+        "link.crt",
+        "link.iterator",
+        "link.machine",
+        "link.ltcg",
+        "link.stl",
+        "link.libraries",
+        "link.include",
+        "link.standard",
+        "link.nominmax",
+        "link.pdb",
+    }
 
 
 @pytest.mark.parametrize("own", RUNTIMES)
@@ -51,9 +59,12 @@ def test_only_equal_runtimes_link(game, own, libraries):
         return backtrace_cmake(root, x=libraries)
 
     configuration = settings(
-        "..\\crashpad", (".", r"third_party\mini_chromium\mini_chromium"), ("client.lib",),
-        (r"cbuild\client\x",), runtime=own,
-    )  # fmt: skip
+        "..\\crashpad",
+        (".", r"third_party\mini_chromium\mini_chromium"),
+        ("client.lib",),
+        (r"cbuild\client\x",),
+        runtime=own,
+    )
     diagnosis = game({RELEASE: configuration}, crashpad=crashpad)
 
     assert bad(diagnosis) == (set() if own == libraries else {"link.crt"})
@@ -119,10 +130,15 @@ def test_only_the_configuration_that_is_asked_for_is_looked_at(game):
 
 def test_a_library_with_two_runtimes_is_a_warning(game):
     def mix(root):
-        write(root / "lib_md" / "util.lib", build_library({
-            "crashpad_a.obj": build_coff(directives("MD")),
-            "crashpad_b.obj": build_coff(directives("MT")),
-        }))  # fmt: skip
+        write(
+            root / "lib_md" / "util.lib",
+            build_library(
+                {
+                    "crashpad_a.obj": build_coff(directives("MD")),
+                    "crashpad_b.obj": build_coff(directives("MT")),
+                }
+            ),
+        )
 
     diagnosis = game({RELEASE: zip_settings()}, change=mix)
 
@@ -164,9 +180,15 @@ def test_another_processor(game, machine, name):
 
 def test_objects_of_link_time_code_generation(game):
     def change(root):
-        write(root / "lib_md" / "util.lib", build_library({
-            "crashpad.obj": build_whole_program(), "b.obj": build_coff(directives("MD")),
-        }))  # fmt: skip
+        write(
+            root / "lib_md" / "util.lib",
+            build_library(
+                {
+                    "crashpad.obj": build_whole_program(),
+                    "b.obj": build_coff(directives("MD")),
+                }
+            ),
+        )
 
     diagnosis = game({RELEASE: zip_settings()}, change=change)
 
@@ -178,9 +200,15 @@ def test_objects_of_link_time_code_generation(game):
 
 def test_a_library_that_is_among_the_paths_is_told_of_once(game, tmp_path):
     def change(root):
-        write(root / "lib_md" / "util.lib", build_library({
-            "crashpad.obj": build_whole_program(), "b.obj": build_coff(directives("MD")),
-        }))  # fmt: skip
+        write(
+            root / "lib_md" / "util.lib",
+            build_library(
+                {
+                    "crashpad.obj": build_whole_program(),
+                    "b.obj": build_coff(directives("MD")),
+                }
+            ),
+        )
 
     game({RELEASE: zip_settings()}, change=change)
 

@@ -25,8 +25,11 @@ from tests.synth.msbuild import build_project
 RELEASE = "Release|x64"
 
 
-GN_DIRS = (r"out\Release\obj\client", r"out\Release\obj\util",
-           r"out\Release\obj\third_party\mini_chromium\mini_chromium\base")  # fmt: skip
+GN_DIRS = (
+    r"out\Release\obj\client",
+    r"out\Release\obj\util",
+    r"out\Release\obj\third_party\mini_chromium\mini_chromium\base",
+)
 GN_INCLUDES = (".", r"third_party\mini_chromium\mini_chromium", r"out\Release\gen")
 
 
@@ -134,9 +137,12 @@ CMAKE_INCLUDES = (".", r"third_party\mini_chromium\mini_chromium")
 )
 def test_headers_of_2023_need_cxx_17(game, standard, is_bad):
     configuration = settings(
-        "..\\crashpad", CMAKE_INCLUDES, ("client.lib",), (r"cbuild\client\Release",),
+        "..\\crashpad",
+        CMAKE_INCLUDES,
+        ("client.lib",),
+        (r"cbuild\client\Release",),
         LanguageStandard=standard,
-    )  # fmt: skip
+    )
 
     diagnosis = game({RELEASE: configuration}, crashpad=backtrace_cmake)
 

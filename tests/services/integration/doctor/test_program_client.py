@@ -115,8 +115,11 @@ def test_programs_of_other_systems_without_an_identifier(tmp_path):
     write_program(tmp_path / "good.exe", pe_program())
     write_program(tmp_path / "good", macho_program())
     diagnosis = examine(tmp_path, without=FAMILY)
-    found = {finding.file.rpartition("/")[2].rpartition("\\")[2]: finding.fix
-             for finding in diagnosis.findings if finding.verdict == WARNING}  # fmt: skip
+    found = {
+        finding.file.rpartition("/")[2].rpartition("\\")[2]: finding.fix
+        for finding in diagnosis.findings
+        if finding.verdict == WARNING
+    }
     assert found.keys() == {"app.exe", "mac"}
     assert "/DEBUG" in found["app.exe"]
 

@@ -68,10 +68,13 @@ def test_a_url_in_utf_16_is_read(look):
 @pytest.mark.parametrize(
     "text",
     [
-        "https://submit.backtrace.io/%s/%s/minidump", "https://{}.sp.backtrace.io:6098/post?",
-        "https://support.backtrace.io/hc/en-us", "minidump", "see https://acme.sp.backtrace.io",
+        "https://submit.backtrace.io/%s/%s/minidump",
+        "https://{}.sp.backtrace.io:6098/post?",
+        "https://support.backtrace.io/hc/en-us",
+        "minidump",
+        "see https://acme.sp.backtrace.io",
     ],
-)  # fmt: skip
+)
 def test_texts_that_are_no_whole_submission_url_are_let_alone(look, text):
     diagnosis = look(text)
     assert (failures(diagnosis), warnings(diagnosis)) == (set(), set())
@@ -153,9 +156,13 @@ def build_with_cmake(folder, kind, generator):
 @pytest.mark.parametrize("generator", ["Unix Makefiles", "Ninja"])
 @pytest.mark.parametrize(
     ("kind", "warned"),
-    [("Debug", set()), ("", set()), ("RelWithDebInfo", {"program.ratelimit"}),
-     ("Release", {"program.ratelimit"})],
-)  # fmt: skip
+    [
+        ("Debug", set()),
+        ("", set()),
+        ("RelWithDebInfo", {"program.ratelimit"}),
+        ("Release", {"program.ratelimit"}),
+    ],
+)
 def test_no_rate_limit_is_a_fault_where_cmake_defines_ndebug(tmp_path, generator, kind, warned):
     need("cmake", "g++", "make", "ninja")
     program = build_with_cmake(tmp_path, kind, generator)
@@ -165,11 +172,15 @@ def test_no_rate_limit_is_a_fault_where_cmake_defines_ndebug(tmp_path, generator
 @pytest.mark.parametrize(
     ("compiler", "flags", "verdict"),
     [
-        ("gcc", ("-g",), None), ("gcc", ("-g", "-Og"), None), ("gcc", ("-g", "-gz"), None),
-        ("gcc", ("-g", "-O2"), WARNING), ("gcc", ("-s",), WARNING), ("clang", ("-g",), NOTE),
+        ("gcc", ("-g",), None),
+        ("gcc", ("-g", "-Og"), None),
+        ("gcc", ("-g", "-gz"), None),
+        ("gcc", ("-g", "-O2"), WARNING),
+        ("gcc", ("-s",), WARNING),
+        ("clang", ("-g",), NOTE),
         ("clang", ("-O2", "-s"), WARNING),
     ],
-)  # fmt: skip
+)
 def test_without_a_build_folder_the_options_of_gcc_tell(tmp_path, compiler, flags, verdict):
     need_programs(compiler)
     (tmp_path / "app.c").write_text(PLAIN_SOURCE)

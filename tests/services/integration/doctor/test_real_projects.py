@@ -86,10 +86,15 @@ def property_sheet_of_a_solution(root):
 def backtrace_built_by_cmake(root):
     projects.backtrace_cmake(root / "crashpad")
     configurations = {
-        name: settings(r"$(ProjectDir)..\crashpad", (".", MINI), ("client.lib",),
-                       (r"cbuild\client\$(Configuration)",), runtime=runtime)
+        name: settings(
+            r"$(ProjectDir)..\crashpad",
+            (".", MINI),
+            ("client.lib",),
+            (r"cbuild\client\$(Configuration)",),
+            runtime=runtime,
+        )
         for name, runtime in ((RELEASE, "MD"), (DEBUG, "MDd"))
-    }  # fmt: skip
+    }
     write_game(root / "game", configurations)
 
 
@@ -134,10 +139,15 @@ def vcpkg_static(root):
     projects.vcpkg(root / "installed" / "x64-windows-static", "MT", "MTd")
     names = ("client.lib", "common.lib", "crashpad_util.lib", "base.lib", "zlib.lib")
     configurations = {
-        name: settings(r"..\installed\x64-windows-static", (r"include\crashpad",), names, (folder,),
-                       runtime=runtime)
+        name: settings(
+            r"..\installed\x64-windows-static",
+            (r"include\crashpad",),
+            names,
+            (folder,),
+            runtime=runtime,
+        )
         for name, runtime, folder in ((RELEASE, "MT", "lib"), (DEBUG, "MTd", r"debug\lib"))
-    }  # fmt: skip
+    }
     write_game(root / "game", configurations)
 
 
@@ -148,8 +158,12 @@ def vcpkg_with_renamed_libraries(root):
     names = ("crashpad_client", "crashpad_client_common", "crashpad_util", "vcpkg_crashpad_base")
     for name in names:
         write(triplet / "lib" / f"{name}.lib", crashpad_library("MD"))
-    one = settings(r"..\installed\x64-windows", (r"include\crashpad",),
-                   [f"{name}.lib" for name in names], ("lib",))  # fmt: skip
+    one = settings(
+        r"..\installed\x64-windows",
+        (r"include\crashpad",),
+        [f"{name}.lib" for name in names],
+        ("lib",),
+    )
     write_game(root / "game", {RELEASE: one})
 
 
@@ -275,23 +289,33 @@ def linux_vcpkg(root):
     for name in ("client", "common", "crashpad_util", "base"):
         _write_archive(triplet / "lib" / f"lib{name}.a")
     _write_ninja(
-        root / "build", compile_words="-isystem ../vcpkg_installed/x64-linux/include/crashpad -g",
-        link_words="".join(f"../vcpkg_installed/x64-linux/lib/lib{name}.a "
-                           for name in ("client", "common", "crashpad_util", "base")),
+        root / "build",
+        compile_words="-isystem ../vcpkg_installed/x64-linux/include/crashpad -g",
+        link_words="".join(
+            f"../vcpkg_installed/x64-linux/lib/lib{name}.a "
+            for name in ("client", "common", "crashpad_util", "base")
+        ),
         compiler="/usr/bin/c++",
-    )  # fmt: skip
+    )
 
 
 def linux_conan(root):
     _write_archive(root / "p" / "lib" / "libcrashpad_client.a")
-    _write_makefiles(root / "build", "-isystem ../p/include -g -std=c++17",
-                     "-L../p/lib -lcrashpad_client -lcrashpad_util -lmini_chromium")  # fmt: skip
+    _write_makefiles(
+        root / "build",
+        "-isystem ../p/include -g -std=c++17",
+        "-L../p/lib -lcrashpad_client -lcrashpad_util -lmini_chromium",
+    )
 
 
 def linux_shared_library_of_clang(root):
     _write_archive(root / "libclient.a")
-    _write_makefiles(root / "build", "-fPIC -g", "-shared -Wl,-z,noexecstack ../libclient.a",
-                     compiler="/usr/bin/clang++")  # fmt: skip
+    _write_makefiles(
+        root / "build",
+        "-fPIC -g",
+        "-shared -Wl,-z,noexecstack ../libclient.a",
+        compiler="/usr/bin/clang++",
+    )
 
 
 def gn_on_linux(root):

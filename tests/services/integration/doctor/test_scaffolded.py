@@ -35,8 +35,11 @@ def test_its_source_has_no_fault(crashtool, tmp_path, fork):
 def test_its_property_sheet_is_understood(crashtool, tmp_path, settings, properties, is_bad):
     crashpad = backtrace_zip(tmp_path / "crashpad")
     game = tmp_path / "game"
-    linker = {"GenerateDebugInformation": "true", "OptimizeReferences": "true",
-              "EnableCOMDATFolding": "true"}  # fmt: skip
+    linker = {
+        "GenerateDebugInformation": "true",
+        "OptimizeReferences": "true",
+        "EnableCOMDATFolding": "true",
+    }
     project = write_game(game, {RELEASE: {"ClCompile": settings, "Link": linker}}, sheets=(SHEET,))
     before = '<ImportGroup Label="PropertySheets">'
     text = project.read_text("utf-8")

@@ -49,10 +49,17 @@ KINDS = {
     "crashtool.toml": (b"url = ''\n", SETTINGS),
 }
 NOTHING = {
-    "notes.txt": b"StartHandler", "other.cpp": b"int main() {}", "page.xml": b"<Project/>",
-    "empty": b"", "ls": build_elf(), "app.pdb": build_pdb(), "app.sym": build_sym(),
-    "cut": elf_program()[:90], "mz": b"MZ" + bytes(100), "fat": b"\xca\xfe\xba\xbe\0\0\0\x02",
-}  # fmt: skip
+    "notes.txt": b"StartHandler",
+    "other.cpp": b"int main() {}",
+    "page.xml": b"<Project/>",
+    "empty": b"",
+    "ls": build_elf(),
+    "app.pdb": build_pdb(),
+    "app.sym": build_sym(),
+    "cut": elf_program()[:90],
+    "mz": b"MZ" + bytes(100),
+    "fat": b"\xca\xfe\xba\xbe\0\0\0\x02",
+}
 
 
 def find(path, **options):

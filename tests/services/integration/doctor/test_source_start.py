@@ -56,8 +56,11 @@ def look(tmp_path, text, name="crash.cpp", **others):
 
 
 def told(diagnosis, verdict=WARNING):
-    return [(row.line, row.cause) for row in diagnosis.findings
-            if (row.check, row.verdict) == (CHECK, verdict)]  # fmt: skip
+    return [
+        (row.line, row.cause)
+        for row in diagnosis.findings
+        if (row.check, row.verdict) == (CHECK, verdict)
+    ]
 
 
 def test_good_code_passes(tmp_path):

@@ -24,8 +24,15 @@ from tests.services.integration.doctor.folders import (
 from tests.synth.archives import build_ar
 
 HANDLER_FILE = "game-1.2/bin/crashpad_handler"
-WITHOUT = ("host.", "handler.libraries", "handler.libcurl", "handler.protocol",
-           "handler.arguments", "handler.attachments", "program.symbols")  # fmt: skip
+WITHOUT = (
+    "host.",
+    "handler.libraries",
+    "handler.libcurl",
+    "handler.protocol",
+    "handler.arguments",
+    "handler.attachments",
+    "program.symbols",
+)
 
 
 def make_files(*, handler=0o755):

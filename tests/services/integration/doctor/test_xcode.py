@@ -27,8 +27,13 @@ PROJECT = """// !$*UTF8*$!
 	rootObject = A5;
 }
 """  # noqa: E501 (as Xcode writes it)
-SOUND = {"PLACE": "6", "FILE": "A1,", "TARGET": "", "XCCONFIG": "",
-         "SHARED": 'DEBUG_INFORMATION_FORMAT = "dwarf-with-dsym";'}  # fmt: skip
+SOUND = {
+    "PLACE": "6",
+    "FILE": "A1,",
+    "TARGET": "",
+    "XCCONFIG": "",
+    "SHARED": 'DEBUG_INFORMATION_FORMAT = "dwarf-with-dsym";',
+}
 
 
 @pytest.fixture
