@@ -88,8 +88,8 @@ def _is_installed() -> bool:
 
 def _pip() -> tuple[str, ...]:
     """`pip` alone when that is this Python's, as in an environment that is active."""
-    found = shutil.which("pip")
-    if found and Path(found).parent == Path(sys.executable).parent:
+    program = shutil.which("pip")
+    if program and Path(program).parent == Path(sys.executable).parent:
         return ("pip",)
     return (sys.executable, "-m", "pip")
 

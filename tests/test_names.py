@@ -78,3 +78,59 @@ def test_only_tables_of_specifications_are_laid_out_by_hand():
     }
 
     assert {path: count for path, count in marks.items() if count} == TABLES
+
+
+ROWS = {  # where a row is what the specification, or the page, calls one
+    "commands/triage_question": "triage's Row: a minidump in the table of all",
+    "commands/triaged": "triage's Row: a minidump in the table of all",
+    "formats/dwarf/line_lookup": "of DWARF's line-number table",
+    "formats/dwarf/line_sequences": "of DWARF's line-number table",
+    "formats/dwarf/lookup": "of DWARF's line-number table",
+    "formats/dwarf/package": "of the index of a .dwp, section 7.3.5.3 of DWARF 5",
+    "formats/object_file/eh_frame": "of DWARF's table of call frame information",
+    "formats/object_file/frame_records": "of DWARF's table of call frame information",
+    "formats/pdb/code_records": "of line numbers",
+    "model/triage/groups": "triage's Row",
+    "model/triage/row": "triage's Row",
+    "render/ci": "of a table in Markdown",
+    "render/html_parts": "of a table in HTML",
+    "render/layout": "of a table on a page",
+    "render/page": "of a table on a page",
+    "render/run_ci": "RunRow: of the table of crashes",
+    "render/stack": "of the table of frames",
+    "render/symbol_ci": "CheckRow: of the table of checks",
+    "render/symbol_table": "GateRow: of the table of modules",
+    "services/receiver/describer": "ReportRow: of the inbox",
+    "services/receiver/export": "of a CSV file",
+    "services/receiver/inbox": "of SQLite",
+    "services/receiver/listing": "of SQLite",
+    "services/receiver/pages": "ReportRow: of the inbox",
+    "services/receiver/site": "ReportRow: of the inbox",
+    "services/symbol_upload/gate": "GateRow: of the table of modules",
+    "services/symbol_upload/inspect_files": "GateRow: of the table of modules",
+    "services/triage/crash_filter": "triage's Row",
+    "services/triage/kept_rows": "triage's Row",
+    "services/triage/parquet": "triage's Row",
+    "services/triage/read_row": "triage's Row",
+}
+
+
+def list_bound_names(tree):
+    """The names that a module gives to values: variables, those of loops, parameters."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            yield node.id
+        elif isinstance(node, ast.arg):
+            yield node.arg
+
+
+def test_a_variable_is_named_after_what_it_is():
+    """`found` and `known` say what happened to a thing; a `row` is one of a table."""
+    homes = defaultdict(set)
+    for path, tree in parse_modules():
+        for name in {"found", "known", "row"}.intersection(list_bound_names(tree)):
+            homes[name].add(path.relative_to(PACKAGE).with_suffix("").as_posix())
+    fields = homes.pop("found")  # of a JSON document: the files that are of this very build
+
+    assert fields == {"model/symbol_upload"}
+    assert homes == {"row": set(ROWS)}

@@ -183,7 +183,7 @@ def resend(console: Console, path: str, uuids: tuple[str, ...]) -> None:
         request_upload(database, report)
     changed = {report.uuid for report in chosen}
     database = open_folder(path)
-    reports = tuple(row for row in database.reports if row.uuid in changed)
+    reports = tuple(report for report in database.reports if report.uuid in changed)
     if console.json:
         console.document(database_document(database, reports))
     else:

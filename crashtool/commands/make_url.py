@@ -206,8 +206,8 @@ def _probe(
         answer = probe_server(session, split_url(outcome.text))
     console.note(answer.sentence)
     redirect = find_redirect(answer)
-    known = {finding.rule for finding in outcome.findings}
-    if redirect is not None and redirect.rule not in known:
+    reported = {finding.rule for finding in outcome.findings}
+    if redirect is not None and redirect.rule not in reported:
         outcome = outcome._replace(findings=(*outcome.findings, redirect))
         if not console.json:
             console.error(_as_error(redirect))

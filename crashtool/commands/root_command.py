@@ -144,8 +144,8 @@ def _retell(error: click.UsageError) -> WrongCall:
 def _console_of(ctx: click.Context) -> Any:
     from crashtool.commands.console import Console
 
-    found = ctx.meta.get("crashtool.console")
-    return found if isinstance(found, Console) else Console()
+    console = ctx.meta.get("crashtool.console")
+    return console if isinstance(console, Console) else Console()
 
 
 @click.command(

@@ -301,7 +301,7 @@ def _whole(document: dict[str, Any]) -> str:
 def _in_lines(document: dict[str, Any]) -> str:
     """A line for each crash and each process that hung, then one for the run."""
     version = {"schema_version": document["schema_version"]}
-    rows = [{"crash": row} for row in document["crashes"]]
-    rows += [{"hang": row} for row in document["hangs"]]
+    rows = [{"crash": entry} for entry in document["crashes"]]
+    rows += [{"hang": entry} for entry in document["hangs"]]
     rows.append({"run": document["run"]})
-    return "".join(json.dumps(version | row) + "\n" for row in rows)
+    return "".join(json.dumps(version | entry) + "\n" for entry in rows)

@@ -229,13 +229,13 @@ def _assess(integration: Integration) -> list[dict[str, Any]]:
     from crashtool.formats.submission_url import check_url
 
     relative = {item.path for item in integration.plan.attachments if not is_absolute(item.path)}
-    found: list[dict[str, Any]] = [
+    entries: list[dict[str, Any]] = [
         finding._replace(subject=own if own in relative else finding.subject)._asdict()
         for finding in check_plan(_as_started(integration.plan))
         for own in [finding.subject.removeprefix("/")]
     ]
     findings = check_url(integration.url) if integration.url else ()
-    return found + [
+    return entries + [
         {**finding._asdict(), "corrected": finding.corrected and redact_token(finding.corrected)}
         for finding in findings
     ]
@@ -244,11 +244,11 @@ def _assess(integration: Integration) -> list[dict[str, Any]]:
 def _say(console: Console, findings: list[dict[str, Any]]) -> None:
     from crashtool.render.start_handler import MAX_SUBJECT
 
-    for row in findings:
-        subject = f" {row['subject'][:MAX_SUBJECT]}:" if "subject" in row else ""
-        text = f"{row['rule']}:{subject} {row['cause']} {row['consequence']}"
-        hint = f"corrected: {row['corrected']}" if row.get("corrected") else None
-        if row["severity"] == ERROR:
+    for finding in findings:
+        subject = f" {finding['subject'][:MAX_SUBJECT]}:" if "subject" in finding else ""
+        text = f"{finding['rule']}:{subject} {finding['cause']} {finding['consequence']}"
+        hint = f"corrected: {finding['corrected']}" if finding.get("corrected") else None
+        if finding["severity"] == ERROR:
             console.error(CheckFailed(text, hint=hint))
         else:
             console.warn(text, hint=hint)

@@ -97,8 +97,8 @@ def command(context: click.Context, /, console: Console, **values: Any) -> None:
         for left_out in survey.collection.refused:
             console.warn(f"{left_out.path}: {left_out.reason}")
         dumped = find_dumpable(survey.collection.files, wishes)
-        modules = [row for row in dumped if isinstance(row, Dumpable)]
-        rows = [row for row in dumped if not isinstance(row, Dumpable)]
+        modules = [module for module in dumped if isinstance(module, Dumpable)]
+        rows = [module for module in dumped if not isinstance(module, Dumpable)]
         if not modules and survey.fault:
             raise survey.fault
         if not modules:

@@ -163,7 +163,7 @@ def _answer(
     from crashtool.services.symbol_upload.upload_error import error_of
 
     lost = [search for search in searches if not search.found]
-    failed = [row for row in deliveries if row.error]
+    failed = [delivery for delivery in deliveries if delivery.error]
     error: CrashtoolError | None = None
     if lost or failed:
         names = ", ".join(dict.fromkeys(search.module.name for search in lost))

@@ -266,9 +266,9 @@ def _answer(
 
 def _warn_of_rules(console: Console, rules: Rules, triage: Triage) -> None:
     """Say which rules do nothing, and which take too much."""
-    known = [(rule.line, rule.text) for rule in rules.frame_rules]
-    known += [(group.line, group.text) for group in rules.groups]
-    for line, text in known:
+    entries = [(rule.line, rule.text) for rule in rules.frame_rules]
+    entries += [(group.line, group.text) for group in rules.groups]
+    for line, text in entries:
         if triage.totals.grouped and text not in triage.used_rules:
             console.warn(f"line {line} of the rules matched nothing: {text}")
     for group in triage.groups:

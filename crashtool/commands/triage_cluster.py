@@ -65,18 +65,18 @@ def _find_absolute(text: str) -> tuple[str, str]:
 
 
 def _make_item(task: Task, *, is_local: bool) -> SharedItem:
-    found = task.found
-    if isinstance(found, StoredDump):
+    source = task.source
+    if isinstance(source, StoredDump):
         return SharedItem(task)
-    if not isinstance(found, FoundDump) or (found.temporary and not is_local):
+    if not isinstance(source, FoundDump) or (source.temporary and not is_local):
         return SharedItem(task, stays=True)
-    path = os.path.abspath(found.file)  # noqa: PTH100
+    path = os.path.abspath(source.file)  # noqa: PTH100
     try:
         status = os.stat(path)  # noqa: PTH116
     except OSError:  # it has gone: that is said here as without a cluster
         return SharedItem(task, stays=True)
     file = SharedFile(path, status.st_size, status.st_mtime)
-    return SharedItem(task._replace(found=found._replace(file=path)), file)
+    return SharedItem(task._replace(source=source._replace(file=path)), file)
 
 
 class HereReader:
@@ -95,7 +95,7 @@ class HereReader:
 
     def read(self, task: Task) -> Done:
         """The row of a task. What is no file costs no process."""
-        if not isinstance(task.found, (FoundDump, StoredDump)):
+        if not isinstance(task.source, (FoundDump, StoredDump)):
             return self._reader.read(task)
         self._worker = self._worker or Worker(MAKER, self._setup)
         try:

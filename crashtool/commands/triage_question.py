@@ -146,10 +146,10 @@ class Question:
         kept = self._open_kept(setup, console, stack)
         tasks = Tasks(sorted(set(_expand(inputs))), kept, stack, fetches=not address)
         if address:
-            found = read_rows_on_cluster(iter(tasks), setup, console, address, jobs)
+            finished = read_rows_on_cluster(iter(tasks), setup, console, address, jobs)
         else:
-            found = read_rows(iter(tasks), setup, console, jobs)
-        for done in found:
+            finished = read_rows(iter(tasks), setup, console, jobs)
+        for done in finished:
             tasks.finish(done)
             if done.row is not None:
                 yield done.row
@@ -239,16 +239,16 @@ class Tasks:
         from crashtool.services.analyze.inspect_dumps import FoundDump
         from crashtool.services.triage.kept_rows import identify
 
-        for found in self._walk_found():
+        for source in self._walk_found():
             self._left += 1
-            if isinstance(found, FoundDump) and found.temporary:
-                self._temporary[found.path] = found
-            if not self._kept or not isinstance(found, FoundDump):
-                yield Task(found)
-            elif row := self._kept.find(found):
+            if isinstance(source, FoundDump) and source.temporary:
+                self._temporary[source.path] = source
+            if not self._kept or not isinstance(source, FoundDump):
+                yield Task(source)
+            elif row := self._kept.find(source):
                 yield Task(row)
             else:
-                yield Task(found, identify(found))
+                yield Task(source, identify(source))
 
     def _walk_found(self) -> Iterator[FoundDump | StoredDump | Unreadable]:
         from crashtool.services.analyze.inspect_dumps import walk_dumps
@@ -276,8 +276,8 @@ class Tasks:
         self._left -= 1
         if done.row is None:
             return
-        if found := self._temporary.pop(done.row.path, None):
-            found.discard()
+        if temporary := self._temporary.pop(done.row.path, None):
+            temporary.discard()
         if self._kept:
             self._kept.add(done.identity, done.row)
 
@@ -315,8 +315,8 @@ def _open_rows(
     file = stack.enter_context(open_whole(Path(path), FOR_THE_OWNER))
     text = stack.enter_context(TextIOWrapper(file, "ascii", newline="\n"))
 
-    def write(row: str) -> None:
-        text.write('{"schema_version": 1, ' + row[1:] + "\n")
+    def write(line: str) -> None:
+        text.write('{"schema_version": 1, ' + line[1:] + "\n")
 
     return write
 

@@ -42,7 +42,7 @@ class RowSetup(NamedTuple):
 class Task(NamedTuple):
     """A minidump to read, or the row that was kept of it; `identity` is what to keep it under."""
 
-    found: FoundDump | StoredDump | Unreadable | Row
+    source: FoundDump | StoredDump | Unreadable | Row
     identity: str = ""
 
 
@@ -77,22 +77,22 @@ class RowReader:
 
     def read(self, task: Task) -> Done:
         """The row of one minidump. A bug of ours costs that minidump alone, and is said there."""
-        found = task.found
-        if isinstance(found, Row):
-            return Done(found, task.identity)
-        if isinstance(found, StoredDump):
-            return Done(self._read_stored(found))
-        return Done(self._read(found), task.identity)
+        source = task.source
+        if isinstance(source, Row):
+            return Done(source, task.identity)
+        if isinstance(source, StoredDump):
+            return Done(self._read_stored(source))
+        return Done(self._read(source), task.identity)
 
-    def _read(self, found: FoundDump | Unreadable) -> Row:
+    def _read(self, source: FoundDump | Unreadable) -> Row:
         try:
-            return read_row(found, self._wanted, self._rules, self._keys)
+            return read_row(source, self._wanted, self._rules, self._keys)
         except CrashtoolError:
             raise
         except MemoryError:
-            return Row(found.path, "unreadable", error="it takes more memory than there is")
+            return Row(source.path, "unreadable", error="it takes more memory than there is")
         except Exception as error:  # noqa: BLE001 (a million others must not be lost for it)
-            return Row(found.path, "unreadable", error=f"a bug in crashtool: {error!r}")
+            return Row(source.path, "unreadable", error=f"a bug in crashtool: {error!r}")
 
     def _read_stored(self, stored: StoredDump) -> Row | None:
         """Fetch an object, read it, and let go of it; None when it is no minidump."""
@@ -102,8 +102,8 @@ class RowReader:
 
         self._fetcher = self._fetcher or BucketFetcher()
         with Scratch() as scratch:
-            found = fetch_dump(stored.path, self._fetcher, scratch)
-            return None if found is None else self._read(found)
+            fetched = fetch_dump(stored.path, self._fetcher, scratch)
+            return None if fetched is None else self._read(fetched)
 
 
 def read_rows(
@@ -134,7 +134,7 @@ def read_apart(task: Task, setup: RowSetup, reader: RowReader) -> Done:
     try:
         done = worker.do(task)
     except WorkerLost:
-        path = task.found.path
+        path = task.source.path
         return Done(Row(path, "unreadable", error="the process that reads it is ended by it"))
     finally:
         worker.close()

@@ -68,11 +68,11 @@ class _MangledName:
         raise _NotPlain
 
     def _read_part(self) -> str:
-        found = PART.match(self._name, self._place)
-        if found is None:
+        match = PART.match(self._name, self._place)
+        if match is None:
             return ""
-        start = found.end()
-        end = self._place = start + int(found[1])
+        start = match.end()
+        end = self._place = start + int(match[1])
         part = self._name[start:end]
         if len(part) != end - start or not IDENTIFIER.fullmatch(part):
             raise _NotPlain
@@ -99,13 +99,13 @@ class _MangledName:
         qualified = QUALIFIERS.match(self._name, self._place)
         assert qualified is not None  # noqa: S101 (it may be empty)
         self._place = qualified.end()
-        if found := BUILTIN.match(self._name, self._place):
-            self._place = found.end()
-        elif found := SUBSTITUTE.match(self._name, self._place):
-            number = found[1]
+        if match := BUILTIN.match(self._name, self._place):
+            self._place = match.end()
+        elif match := SUBSTITUTE.match(self._name, self._place):
+            number = match[1]
             if number is not None and (int(number, 36) + 1 if number else 0) >= self._kept:
                 raise _NotPlain
-            self._place = found.end()
+            self._place = match.end()
         elif self._name[self._place] == "N":
             self._place += 1
             self.read_parts(is_nested=True, is_function=False)

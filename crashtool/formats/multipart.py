@@ -162,9 +162,9 @@ class FormText:
         before = b""
         self._file.seek(start)
         while block := self._file.read(BLOCK if end is None else min(BLOCK, end - start)):
-            found = (before + block).find(wanted)
-            if found >= 0:
-                return start - len(before) + found
+            position = (before + block).find(wanted)
+            if position >= 0:
+                return start - len(before) + position
             start += len(block)
             before = (before + block)[1 - len(wanted) :]
         return -1

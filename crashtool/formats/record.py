@@ -69,10 +69,10 @@ class Record(tuple[Any, ...]):
 
     def __new__(cls, **values: Any) -> Self:
         """A struct of the given fields; the others are zero."""
-        row = [values.pop(name, _ZERO[code]) for name, code in cls._codes()]
+        fields = [values.pop(name, _ZERO[code]) for name, code in cls._codes()]
         if values:
             raise TypeError(f"{cls.__name__} has no field {', '.join(values)}")
-        return tuple.__new__(cls, row)
+        return tuple.__new__(cls, fields)
 
     @classmethod
     def _codes(cls) -> list[tuple[str, str]]:
@@ -106,7 +106,7 @@ class Record(tuple[Any, ...]):
             raise MalformedFile(f"{count} x {cls.__name__} cut short", offset=offset)
         if step == cls.SIZE:
             rows = cls.LAYOUT.iter_unpack(data[offset : offset + count * step])
-            return (tuple.__new__(cls, row) for row in rows)
+            return (tuple.__new__(cls, fields) for fields in rows)
         places = range(offset, offset + count * step, step)
         return (tuple.__new__(cls, cls.LAYOUT.unpack_from(data, position)) for position in places)
 

@@ -45,18 +45,18 @@ def parse_registry_file(text: str, name: str) -> tuple[RegistryValue, ...]:
 
 def index_registry(values: tuple[RegistryValue, ...]) -> dict[tuple[str, str], int | str | bytes]:
     """(key, name), both in lower case as Windows compares them -> what stands there at the end."""
-    found: dict[tuple[str, str], int | str | bytes] = {}
+    registry: dict[tuple[str, str], int | str | bytes] = {}
     for value in values:
         key = value.key.lower()
         if value.name is None:
-            gone = [pair for pair in found if pair[0] == key or pair[0].startswith(key + "\\")]
+            gone = [pair for pair in registry if pair[0] == key or pair[0].startswith(key + "\\")]
             for pair in gone:
-                del found[pair]
+                del registry[pair]
         elif value.data is None:
-            found.pop((key, value.name.lower()), None)
+            registry.pop((key, value.name.lower()), None)
         else:
-            found[key, value.name.lower()] = value.data
-    return found
+            registry[key, value.name.lower()] = value.data
+    return registry
 
 
 def pack_registry_file(text: str) -> bytes:

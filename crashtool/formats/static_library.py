@@ -53,7 +53,7 @@ def walk_objects(
 
 
 def _walk_thin(file: IO[bytes], read: Callable[[str], bytes]) -> Iterator[MemberObject]:
-    names, found = b"", False
+    names, has_symbols = b"", False
     for count, member in enumerate(ar_file.walk_members(file, thin=True)):
         if count >= MAX_MEMBERS:
             raise InputUnusable(f"more than {MAX_MEMBERS:,} objects")
@@ -62,9 +62,9 @@ def _walk_thin(file: IO[bytes], read: Callable[[str], bytes]) -> Iterator[Member
         elif member.name not in TABLES and (member.size or 0) <= MAX_MEMBER:
             name, _ = _find_name(member.name, names, b"")
             if content := read(name):
-                found = True
+                has_symbols = True
                 yield MemberObject(name, content)
-    if not found:
+    if not has_symbols:
         raise InputUnusable("a thin archive: it names objects elsewhere, and they are not there")
 
 

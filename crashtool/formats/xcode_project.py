@@ -50,28 +50,28 @@ class _Parser:
         return text
 
     def _dictionary(self, depth: int) -> dict[str, Value]:
-        found: dict[str, Value] = {}
+        entries: dict[str, Value] = {}
         while True:
             mark, key = self._next()
             if mark == "}":
-                return found
+                return entries
             if mark or self._next()[0] != "=":
                 raise self._fault("a key without a value")
-            found[key] = self.value(depth + 1)
+            entries[key] = self.value(depth + 1)
             if self._next()[0] != ";":
                 raise self._fault("a value without its ;")
 
     def _list(self, depth: int) -> list[Value]:
-        found: list[Value] = []
+        items: list[Value] = []
         while True:
             before = self._offset
             if self._next()[0] == ")":
-                return found
+                return items
             self._offset = before
-            found.append(self.value(depth + 1))
+            items.append(self.value(depth + 1))
             mark, _ = self._next()
             if mark == ")":
-                return found
+                return items
             if mark != ",":
                 raise self._fault("a list without a comma")
 

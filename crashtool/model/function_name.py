@@ -179,7 +179,7 @@ def _size_of_operator(name: str, index: int) -> int:
     if not name.startswith(OPERATOR, index) or (index and _is_word(name[index - 1])):
         return 0
     end = index + len(OPERATOR)
-    symbol = next((row for row in OPERATORS if name.startswith(row, end)), None)
+    symbol = next((spelling for spelling in OPERATORS if name.startswith(spelling, end)), None)
     return len(OPERATOR) + len(symbol) if symbol else 0
 
 

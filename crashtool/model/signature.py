@@ -49,12 +49,12 @@ def sign(report: CrashReport, rules: FrameRules | None = None) -> Signature:
     thread = report.crashed_thread
     frames = thread.frames if thread else ()
     kind = classify(report)
-    found = list(walk_own_calls(frames, rules))
-    if not found:
+    own_calls = list(walk_own_calls(frames, rules))
+    if not own_calls:
         name = name_innermost(frames)
         return Signature(f"{name} [{kind}]" if name else "", kind, "none")
-    names = [own.name for own in found]
-    quality = found[0].quality
+    names = [own.name for own in own_calls]
+    quality = own_calls[0].quality
     if kind == "stack":
         circle = sorted(set(names[:CALLS_OF_RECURSION]))
         text = f"recursion: {', '.join(circle)} [{kind}]"

@@ -22,9 +22,9 @@ def annotated_page(result: AnnotatedDump) -> Page:
     page = Page().line(
         f"{result.target}: annotations: {', '.join(parts)}{made}; {result.longer:,} bytes longer"
     )
-    for row in result.written:
-        if row.old is not None:
-            page.line(f"  {row.key}: {row.value} (was: {row.old})")
+    for written in result.written:
+        if written.old is not None:
+            page.line(f"  {written.key}: {written.value} (was: {written.old})")
     return page
 
 

@@ -124,8 +124,8 @@ def hex_lines(excerpt: MemoryExcerpt, content: bytes) -> list[str]:
     """Addresses, bytes and text, 16 bytes a line."""
     lines = []
     for place in range(0, len(content), BYTES_A_LINE):
-        row = content[place : place + BYTES_A_LINE]
-        text = "".join(chr(byte) if byte in PRINTABLE else "." for byte in row)
-        shown = row.hex(" ").ljust(3 * BYTES_A_LINE - 1)
+        chunk = content[place : place + BYTES_A_LINE]
+        text = "".join(chr(byte) if byte in PRINTABLE else "." for byte in chunk)
+        shown = chunk.hex(" ").ljust(3 * BYTES_A_LINE - 1)
         lines.append(f"{excerpt.address + place:016x}  {shown}  {text}")
     return lines

@@ -99,8 +99,8 @@ def render_secrets(report: CrashReport) -> str:
     note = f'<p class="dim">{harmless(VALUES_SHOWN)}</p>' if shows_values(report) else ""
     if not rows:
         return card("Secrets", f'<p class="dim">None found.</p>{note}')
-    found = table(("Kind", "Found"), rows)
-    return card("Secrets", f"{found}{note}", "they go wherever the dump goes")
+    secrets = table(("Kind", "Found"), rows)
+    return card("Secrets", f"{secrets}{note}", "they go wherever the dump goes")
 
 
 def render_problems(report: CrashReport) -> str:

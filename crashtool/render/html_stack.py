@@ -53,9 +53,9 @@ def _frame(number: int, frame: Frame, architecture: str) -> Iterator[str]:
     offset = format_offset(frame)
     named = frame.function and offset
     name = frame.function if named else offset or format_location(frame, architecture)
-    found = f"found by {format_trust(frame)}" + (", a guess" if guessed else "")
+    trust = f"found by {format_trust(frame)}" + (", a guess" if guessed else "")
     yield (
-        f'<li class="frame{guessed}">{_sign(sign_of_trust(frame), found, str(number))}'
+        f'<li class="frame{guessed}">{_sign(sign_of_trust(frame), trust, str(number))}'
         f"<span>{_function(name or '')}{_place(frame.file, frame.line)}</span>"
         f'<span class="found">{harmless(offset) if named else ""}</span>{source}'
         f"{render_variables(frame.variables)}</li>"

@@ -96,7 +96,11 @@ def receipt_document(receipt: Receipt) -> dict[str, Any]:
     error = None
     if message:
         error = {"code": code, "message": message, "hint": hint, "exit_status": exit_status}
-    scrubbed = None if receipt.scrubbed is None else [row._asdict() for row in receipt.scrubbed]
+    scrubbed = (
+        None
+        if receipt.scrubbed is None
+        else [replacement._asdict() for replacement in receipt.scrubbed]
+    )
     own = {"warnings": list(receipt.warnings), "scrubbed": scrubbed, "error": error}
     return document | own
 

@@ -225,8 +225,8 @@ def _add_crashed_stack(
 
 def _add_module_summary(page: Page, report: CrashReport) -> None:
     modules = report.modules
-    known = sum(module.debug_id is not None for module in modules)
-    summary = f"{len(modules)} loaded, {known} with a debug id"
+    identified = sum(module.debug_id is not None for module in modules)
+    summary = f"{len(modules)} loaded, {identified} with a debug id"
     if report.unloaded_modules:
         summary += f", {len(report.unloaded_modules)} unloaded"
     page.heading("MODULES", summary)

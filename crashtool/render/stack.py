@@ -73,14 +73,14 @@ def add_legend(page: Page, threads: Iterable[Thread]) -> None:
 
 def list_signs(frames: Iterable[Frame]) -> dict[str, str]:
     """The signs of some frames, in the order of trust, and what each means."""
-    found: dict[str, str] = {}
+    used: dict[str, str] = {}
     has_inlines = False
     for frame in frames:
         sign = sign_of_trust(frame)
-        found.setdefault(sign, SKIPS if sign == MAY_SKIP else format_trust(frame))
+        used.setdefault(sign, SKIPS if sign == MAY_SKIP else format_trust(frame))
         has_inlines = has_inlines or bool(frame.inlines)
     order = [*(sign for sign, _ in TRUSTS.values()), MAY_SKIP, OTHER]
-    signs = {sign: found[sign] for sign in sorted(found, key=order.index)}
+    signs = {sign: used[sign] for sign in sorted(used, key=order.index)}
     return signs | ({INLINED: "inlined"} if has_inlines else {})
 
 

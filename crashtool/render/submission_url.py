@@ -60,8 +60,8 @@ def format_url(url: SubmissionUrl) -> list[str]:
         said.append("attributes " + ", ".join(name for name, _ in url.attributes))
     lines = ["; ".join(said)]
     if url.format in FORMATS:
-        found = FORMATS[url.format]
-        lines.append(f"takes {found.meaning}; needs a {found.token} token")
+        url_format = FORMATS[url.format]
+        lines.append(f"takes {url_format.meaning}; needs a {url_format.token} token")
     return lines
 
 

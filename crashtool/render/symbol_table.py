@@ -62,8 +62,8 @@ def render_survey(survey: Survey, *, all_ignored: bool = False) -> Page:
         rows += [_group_row(parts, warned=warned) for parts in groups]
         page.table(rows, indent=0, right="    r")
     by_cause = attrgetter("rule", "fix")
-    for (rule, _), found in groupby(sorted(defects, key=by_cause), by_cause):
-        _add_defects(page, rule, list(found))
+    for (rule, _), group in groupby(sorted(defects, key=by_cause), by_cause):
+        _add_defects(page, rule, list(group))
     for left_out in collection.refused:
         page.blank().line(Span("failed", "bad"), f"  {left_out.path}: {left_out.reason}")
         if left_out.hint:
@@ -210,7 +210,7 @@ def _add_ignored(page: Page, ignored: Sequence[LeftOut], *, everything: bool) ->
     shown = [f"{count} {reason}" for reason, count in ranked[:MAX_NAMES]]
     page.blank().line(Span(f"left out: {'; '.join(shown)}", "dim"))
     if everything:
-        page.table([(Span(row.path, "dim"), Span(row.reason, "dim")) for row in ignored])
+        page.table([(Span(file.path, "dim"), Span(file.reason, "dim")) for file in ignored])
 
 
 def render_deliveries(deliveries: Sequence[Delivery], said: Sequence[str] = ()) -> Page:

@@ -17,12 +17,12 @@ def render_found(rows: Sequence[Any], *, everything: bool = False) -> Page:
     or when there is no other.
     """
     page = Page()
-    for row in rows:
-        module = row.module
+    for search in rows:
+        module = search.module
         identifier = module.debug_id.breakpad if module.debug_id else module.code_id or ""
         page.line(Span(module.name, "strong"), f"  {identifier}")
-        shown = [item for item in row.candidates if everything or item.status != "not_found"]
-        shown = shown or list(row.candidates)
+        shown = [item for item in search.candidates if everything or item.status != "not_found"]
+        shown = shown or list(search.candidates)
         cells: list[tuple[Cell, ...]] = [
             (
                 Span(item.status.replace("_", " "), STYLES.get(item.status, "warn")),
@@ -33,7 +33,7 @@ def render_found(rows: Sequence[Any], *, everything: bool = False) -> Page:
             for item in shown
         ]
         page.table(cells)
-        if not row.candidates:
+        if not search.candidates:
             page.line(
                 Span("  nothing to search: no identifier, or no source has such files", "warn")
             )
@@ -47,12 +47,12 @@ def found_document(
     document: dict[str, Any] = {
         "modules": [
             {
-                "name": row.module.name,
-                "debug_file": row.module.debug_file,
-                "debug_id": row.module.debug_id.breakpad if row.module.debug_id else None,
-                "code_id": row.module.code_id,
-                "asked_for_by": row.asked,
-                "found": bool(row.found),
+                "name": search.module.name,
+                "debug_file": search.module.debug_file,
+                "debug_id": search.module.debug_id.breakpad if search.module.debug_id else None,
+                "code_id": search.module.code_id,
+                "asked_for_by": search.asked,
+                "found": bool(search.found),
                 "candidates": [
                     {
                         "status": item.status,
@@ -60,11 +60,11 @@ def found_document(
                         "place": item.place,
                         "note": item.note or None,
                     }
-                    for item in row.candidates
+                    for item in search.candidates
                 ],
             }
-            for row in rows
+            for search in rows
         ],
-        "files": [delivery_document(row) for row in deliveries],
+        "files": [delivery_document(search) for search in deliveries],
     }
     return document | error_document(error)

@@ -169,8 +169,8 @@ def _add_comparison(page: Page, compared: Compared, top: int | None) -> None:
 
 def rank_comparisons(compared: Compared) -> list[tuple[Group, Comparison]]:
     """The groups of either version: those with a verdict first, then the least likely by chance."""
-    rows = [row for row in compared.rows if row[1].before or row[1].after]
-    return sorted(rows, key=lambda row: (row[1].verdict == "no_evidence", row[1].p, row[0].key))
+    rows = [pair for pair in compared.rows if pair[1].before or pair[1].after]
+    return sorted(rows, key=lambda pair: (pair[1].verdict == "no_evidence", pair[1].p, pair[0].key))
 
 
 def words_of_ratio(item: Comparison) -> str:

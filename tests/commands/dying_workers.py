@@ -49,7 +49,7 @@ def make_killed(setup):
     read = make_row_reader(setup)
 
     def read_or_die(task):
-        if os.path.basename(task.found.path) == KILLER:  # noqa: PTH119
+        if os.path.basename(task.source.path) == KILLER:  # noqa: PTH119
             os.kill(os.getpid(), signal.SIGKILL)
         return read(task)
 

@@ -56,6 +56,10 @@ def find_image(file: IO[bytes]) -> int:
     last = end - section.SIZE
     if header.section_count and last <= file.seek(0, 2):
         file.seek(last)
-        row = section.read(file.read(section.SIZE), big_endian=is_big)
-        end = max(end, row.offset + (0 if row.section_type == NO_BYTES else row.size))
+        section_header = section.read(file.read(section.SIZE), big_endian=is_big)
+        end = max(
+            end,
+            section_header.offset
+            + (0 if section_header.section_type == NO_BYTES else section_header.size),
+        )
     return end

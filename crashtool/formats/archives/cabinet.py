@@ -98,7 +98,9 @@ def walk_members(file: IO[bytes], budget: Budget) -> Iterator[ArchiveMember]:
         reserves = _read(file, Reserves, offset)
         offset += Reserves.SIZE + reserves.header
     step = CfFolder.SIZE + reserves.folder
-    folders = [_read(file, CfFolder, offset + step * row) for row in range(header.folder_count)]
+    folders = [
+        _read(file, CfFolder, offset + step * number) for number in range(header.folder_count)
+    ]
     stream, current = None, -1  # of one folder at a time: each has a window
     offset = header.files_offset
     for _ in range(header.file_count):

@@ -84,8 +84,8 @@ def find_closed_file(file: IO[bytes]) -> Closed | None:
     """As `find_closed`, with all that a file tells: its end, and what is appended to a program."""
     file.seek(0)
     head = file.read(HEAD_BYTES)
-    if found := find_closed(head):
-        return found
+    if kind := find_closed(head):
+        return kind
     if head.startswith(pe.MAGIC):
         return _find_installer(file, head)
     return None if head.startswith(PROGRAM_MAGICS) else _find_image(file, head)

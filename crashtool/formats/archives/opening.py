@@ -136,15 +136,15 @@ def _walk_tar(file: IO[bytes], budget: Budget) -> Iterator[ArchiveMember]:  # no
 
 def _walk_debian_package(file: IO[bytes], budget: Budget) -> Iterator[ArchiveMember]:
     """The files that a package installs; what controls the installation is passed over."""
-    found = False
+    has_data = False
     for member in ar_file.walk_members(file):
         if member.name.startswith(PACKAGE_CONTENT):
-            found = True
+            has_data = True
             head = read_fully(member.stream, HEAD_BYTES)
             stream = unpack(Rejoined(head, member.stream), head, budget)
-            for row in tar_file.walk_members(stream):
-                yield row._replace(name=row.name.removeprefix("./"))
-    if not found:
+            for archive_member in tar_file.walk_members(stream):
+                yield archive_member._replace(name=archive_member.name.removeprefix("./"))
+    if not has_data:
         raise InputUnusable("a Debian package without a data.tar", hint="dpkg-deb -x unpacks it")
 
 

@@ -157,14 +157,14 @@ def _walk_files(
     file: IO[bytes], streams: Streams, reader: HeaderReader, budget: Budget
 ) -> Iterator[ArchiveMember]:
     contents = _walk_contents(file, streams, budget)
-    for row in walk_files(reader):
-        if not row.has_stream:
+    for entry in walk_files(reader):
+        if not entry.has_stream:
             continue
         content = next(contents, None)
         if content is None:
             raise reader.malformed()
         size, stream, obstacle = content
-        yield ArchiveMember(row.name.replace("\\", "/"), size, stream, obstacle)
+        yield ArchiveMember(entry.name.replace("\\", "/"), size, stream, obstacle)
 
 
 def _walk_contents(
@@ -172,10 +172,10 @@ def _walk_contents(
 ) -> Iterator[tuple[int, ArchiveStream, str]]:
     """The size and the bytes of each file that has any, and why they cannot be read."""
     index = first = 0
-    for row, folder in enumerate(streams.folders):
+    for number, folder in enumerate(streams.folders):
         obstacle = _find_obstacle(folder)
-        stream = None if obstacle else Counted(_open_folder(file, streams, row, first, budget))
-        for _ in range(streams.counts[row]):
+        stream = None if obstacle else Counted(_open_folder(file, streams, number, first, budget))
+        for _ in range(streams.counts[number]):
             size, check = streams.sizes[index], streams.checks[index]
             index += 1
             if stream is None:
@@ -200,14 +200,14 @@ def _find_obstacle(folder: SevenZipFolder) -> str:
 
 
 def _open_folder(
-    file: IO[bytes], streams: Streams, row: int, first: int, budget: Budget
+    file: IO[bytes], streams: Streams, folder_number: int, first: int, budget: Budget
 ) -> ArchiveStream:
     """The unpacked bytes of a folder, whose packed streams begin with number `first`."""
     offset = DATA_START + streams.offset + sum(streams.packed_sizes[:first])
     stream: ArchiveStream = Slice(file, offset, streams.packed_sizes[first])
-    folder = streams.folders[row]
+    folder = streams.folders[folder_number]
     for coder, number in zip(folder.coders, folder.order, strict=True):
-        stream = _undo(coder, stream, streams.unpack_sizes[row][number], budget)
+        stream = _undo(coder, stream, streams.unpack_sizes[folder_number][number], budget)
     return stream
 
 

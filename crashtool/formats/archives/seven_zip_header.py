@@ -138,7 +138,9 @@ def read_streams(reader: HeaderReader) -> Streams:
             raise reader.malformed()
     if len(streams.counts) != len(streams.folders):  # no word on them: one file in each
         streams.counts = [1] * len(streams.folders)
-        streams.sizes = array("Q", [_size_of(streams, row) for row in range(len(streams.folders))])
+        streams.sizes = array(
+            "Q", [_size_of(streams, number) for number in range(len(streams.folders))]
+        )
         streams.checks = list(streams.folder_checks)
     if sum(folder.packed for folder in streams.folders) > len(streams.packed_sizes):
         raise reader.malformed()
@@ -187,7 +189,7 @@ def _read_folder(reader: HeaderReader) -> SevenZipFolder:
     order = _order(len(coders), dict(pairs))
     if order is None:
         raise reader.malformed()
-    return SevenZipFolder(tuple(coders[row] for row in order), order, packed, ids)
+    return SevenZipFolder(tuple(coders[index] for index in order), order, packed, ids)
 
 
 def _order(count: int, pairs: dict[int, int]) -> tuple[int, ...] | None:
@@ -196,7 +198,7 @@ def _order(count: int, pairs: dict[int, int]) -> tuple[int, ...] | None:
     `pairs` says of a coder's input which coder's output it is; None when that is no chain.
     """
     follower = {output: taker for taker, output in pairs.items()}
-    starts = [row for row in range(count) if row not in pairs]
+    starts = [index for index in range(count) if index not in pairs]
     order = starts[:1]
     while order and len(order) < count and order[-1] in follower:
         order.append(follower[order[-1]])
@@ -222,26 +224,26 @@ def _read_substreams(reader: HeaderReader, streams: Streams) -> None:
     if sum(streams.counts) > MAX_MEMBERS:
         raise InputUnusable("a 7-Zip archive of more than a million files", hint="unpack it")
     kind = _read_sizes(reader, streams, kind)
-    known = [
-        streams.folder_checks[row] if count == 1 else None
-        for row, count in enumerate(streams.counts)
+    digests = [
+        streams.folder_checks[number] if count == 1 else None
+        for number, count in enumerate(streams.counts)
         for _ in range(count)
     ]
-    wanted = [index for index, check in enumerate(known) if check is None]
+    wanted = [index for index, check in enumerate(digests) if check is None]
     while kind != END:
         if kind != CRC:
             raise reader.malformed()
         for index, check in zip(wanted, reader.checks(len(wanted)), strict=True):
-            known[index] = check
+            digests[index] = check
         kind = reader.byte()
-    streams.checks = known
+    streams.checks = digests
 
 
 def _read_sizes(reader: HeaderReader, streams: Streams, kind: int) -> int:
     """The sizes of files, of which the last of each folder is what is left; the next mark."""
     has_sizes = kind == SIZE
-    for row, count in enumerate(streams.counts):
-        left = _size_of(streams, row)
+    for number, count in enumerate(streams.counts):
+        left = _size_of(streams, number)
         for _ in range(count - 1 if has_sizes else 0):
             size = reader.number()
             left -= size
@@ -255,9 +257,9 @@ def _read_sizes(reader: HeaderReader, streams: Streams, kind: int) -> int:
     return reader.byte() if has_sizes else kind
 
 
-def _size_of(streams: Streams, row: int) -> int:
+def _size_of(streams: Streams, number: int) -> int:
     """The unpacked size of a folder: that of its last coder; of a branching one the largest."""
-    sizes, order = streams.unpack_sizes[row], streams.folders[row].order
+    sizes, order = streams.unpack_sizes[number], streams.folders[number].order
     return sizes[order[-1]] if order else max(sizes)
 
 

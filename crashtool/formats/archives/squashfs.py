@@ -120,10 +120,10 @@ class _SquashfsWalk:
                 left -= DirectoryEntry.SIZE + len(name)
                 self._check(entry, name, left, listing.start)
                 if entry.kind in (FOLDER, FILE):
-                    kind, found, sizes = self._read_inode(head.block, entry.offset)
+                    kind, target, sizes = self._read_inode(head.block, entry.offset)
                     if kind != entry.kind:
                         raise self._image.damaged("an entry leads to another inode", listing.start)
-                    yield name.decode("utf-8", "surrogateescape"), kind, found, sizes
+                    yield name.decode("utf-8", "surrogateescape"), kind, target, sizes
 
     def _check(self, entry: DirectoryEntry, name: bytes, left: int, offset: int) -> None:
         """Hold an entry to what it may say, and count it."""

@@ -78,10 +78,10 @@ class SquashfsImage:
             raise self.damaged(f"a metadata block of {packed_size:,} bytes", offset)
         stream = self._open(start, packed_size, is_stored=bool(size & STORED_METADATA))
         block = self._read_block(stream, METADATA_SIZE, start)
-        row = self._metadata[offset] = (block, start + packed_size)
+        unpacked = self._metadata[offset] = (block, start + packed_size)
         if len(self._metadata) > METADATA_KEPT:
             self._metadata.popitem(last=False)
-        return row
+        return unpacked
 
     def open_fragment(self, index: int, start: int, size: int) -> ArchiveStream:
         """So many bytes of the block of a fragment, from `start` on."""
@@ -107,14 +107,14 @@ class SquashfsImage:
         table = self.superblock.fragments
         if index >= self.superblock.fragment_count:
             raise self.damaged(f"a file in fragment {index}, which there is not", table)
-        block, row = divmod(index, ROWS_IN_BLOCK)
+        block, entry = divmod(index, ROWS_IN_BLOCK)
         offset = table + block * MetadataBlock.SIZE
         rows, _ = self.read_metadata(
             MetadataBlock.read(self._take(offset, MetadataBlock.SIZE)).offset
         )
-        if (row + 1) * Fragment.SIZE > len(rows):
+        if (entry + 1) * Fragment.SIZE > len(rows):
             raise self.damaged("the table of fragments is too short", offset)
-        fragment = Fragment.read(rows, row * Fragment.SIZE)
+        fragment = Fragment.read(rows, entry * Fragment.SIZE)
         stream = self.open_block(fragment.start, fragment.size)
         data = self._read_block(stream, self.superblock.block_size, fragment.start)
         self._fragments[index] = data

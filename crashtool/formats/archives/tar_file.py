@@ -90,10 +90,10 @@ def _read_member(
         elif kind == GNU_LINK:
             _read_content(source, size, MAX_NAME_LENGTH)
         elif kind in (PAX, PAX_GLOBAL):
-            found = _read_pax(_read_content(source, size, MAX_HEADERS), offset)
-            headers |= found
+            fields = _read_pax(_read_content(source, size, MAX_HEADERS), offset)
+            headers |= fields
             if kind == PAX_GLOBAL:
-                shared |= found
+                shared |= fields
         else:
             break
     name = headers.get("path") or long_name or _plain_name(block)
@@ -126,7 +126,7 @@ def _read_content(source: Counted, size: int, most: int) -> bytes:
 
 def _read_pax(content: bytes, offset: int) -> dict[str, str]:
     r"""The records of a pax header: `LENGTH KEY=VALUE\n` each, the length in decimal digits."""
-    found, at = {}, 0
+    fields, at = {}, 0
     while at < len(content) and content[at]:
         digits, _, _ = content[at : at + 20].partition(b" ")
         length = int(digits) if digits.isdigit() else 0
@@ -134,9 +134,9 @@ def _read_pax(content: bytes, offset: int) -> dict[str, str]:
         key, mark, value = record.partition(b"=")
         if not mark or at + length > len(content):
             raise MalformedFile("the tar archive has a damaged pax header", offset=offset)
-        found[_decode(key)] = _decode(value)
+        fields[_decode(key)] = _decode(value)
         at += length
-    return found
+    return fields
 
 
 def _read_number(field: bytes, offset: int) -> int:

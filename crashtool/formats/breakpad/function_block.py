@@ -63,25 +63,27 @@ class FunctionBlock:
 
     def find_inlines(self, address: int) -> list[Inline]:
         """The merged calls at an address, one of each depth, the outermost first."""
-        found: dict[int, tuple[int, Inline]] = {}
+        by_depth: dict[int, tuple[int, Inline]] = {}
         start, end = self._inlines
         while start < end:
             line_end = find_line_end(self._data, start, end)
             text = self._data[start : min(line_end, start + MAX_LINE_LENGTH)]
             if text.startswith(INLINE):
-                self._add_inline(text, address, found)
+                self._add_inline(text, address, by_depth)
             start = line_end + 1
-        return [found[depth][1] for depth in sorted(found)]
+        return [by_depth[depth][1] for depth in sorted(by_depth)]
 
-    def _add_inline(self, text: bytes, address: int, found: dict[int, tuple[int, Inline]]) -> None:
+    def _add_inline(
+        self, text: bytes, address: int, by_depth: dict[int, tuple[int, Inline]]
+    ) -> None:
         """Keep the record if it covers the address and begins nearest before it of its depth."""
         try:
             begin, inline = _parse_inline(text, address)
         except ValueError:
             note(self._problems, "damaged INLINE records")
             return
-        if inline is not None and begin > found.get(inline.depth, (-1,))[0]:
-            found[inline.depth] = (begin, inline)
+        if inline is not None and begin > by_depth.get(inline.depth, (-1,))[0]:
+            by_depth[inline.depth] = (begin, inline)
 
     def _find_inlines(self, start: int, end: int) -> tuple[int, int, int]:
         """Where INLINE records begin, where the first run of them ends, and where the last ends."""

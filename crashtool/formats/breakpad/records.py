@@ -85,8 +85,8 @@ def read_text(raw: bytes) -> str:
 
 def find_line_end(data: Content, start: int, end: int) -> int:
     """The offset of the line feed that ends a line; `end` without one."""
-    found = data.find(b"\n", start, end)
-    return end if found < 0 else found
+    newline = data.find(b"\n", start, end)
+    return end if newline < 0 else newline
 
 
 def note(problems: list[str], problem: str) -> None:

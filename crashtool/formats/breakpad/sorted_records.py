@@ -230,7 +230,7 @@ class SortedRecords:
                 return None
             rows.append((-own, offset))
             offset = self._previous(offset)
-        return [row[1] for row in sorted(rows)]
+        return [pair[1] for pair in sorted(rows)]
 
     def _is_ordered_behind(self, offset: int) -> bool:
         """Whether the next records are in order; one that is misplaced hides those before it."""

@@ -91,7 +91,7 @@ class StackRecords:
                 break
             if int(record[1], 16) <= address:
                 rows.append((int(record[1], 16), record[2].rstrip()))
-        rows.sort(key=lambda row: row[0])
+        rows.sort(key=lambda delta: delta[0])
         return [rules for _, rules in rows]
 
 

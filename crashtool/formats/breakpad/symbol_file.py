@@ -197,8 +197,8 @@ class BreakpadFile:
             end = self._functions.find_next(start)
             first = min(end, find_line_end(self._data, line_end, end) + 1)
             for tag in BLOCK_ENDS:
-                found = self._data.find(tag, first - 1, end)
-                end = end if found < 0 else found + 1
+                position = self._data.find(tag, first - 1, end)
+                end = end if position < 0 else position + 1
             if len(self._blocks) >= MAX_BLOCKS or end - first > LARGE_BLOCK:
                 self._blocks.clear()
             self._blocks[start] = FunctionBlock(self._data, first, end, self.problems)
@@ -249,7 +249,7 @@ class BreakpadFile:
         starts = [(int(record[1], 16), record) for record in matches if record is not None]
         if not starts:
             return None
-        start, record = max(starts, key=lambda row: row[0])
+        start, record = max(starts, key=lambda pair: pair[0])
         if before is not None and int(before[1], 16) >= start:
             return None
         is_far = self._stack.exists() and address - start > PUBLIC_REACH

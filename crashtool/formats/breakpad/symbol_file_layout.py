@@ -75,8 +75,8 @@ def _find_line(data: Content, start: int, end: int) -> int:
     """The first line that begins from `start` to before `end`; -1 for none."""
     if start == 0:
         return 0
-    found = data.find(b"\n", start - 1, end - 1)
-    return -1 if found < 0 or found + 1 >= len(data) else found + 1
+    newline = data.find(b"\n", start - 1, end - 1)
+    return -1 if newline < 0 or newline + 1 >= len(data) else newline + 1
 
 
 def _rank(line: bytes) -> int:

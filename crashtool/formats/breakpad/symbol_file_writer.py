@@ -165,14 +165,14 @@ class _Rest:
         """The pieces that are there, cut to what is."""
         while self._at < len(self._pieces) and self._pieces[self._at].end <= low:
             self._at += 1
-        found = []
+        pieces = []
         for at in range(self._at, len(self._pieces)):
             piece = self._pieces[at]
             if piece.start >= high:
                 break
             start, end = max(low, piece.start), min(high, piece.end)
-            found.append(piece._replace(start=start, end=end))
-        return found
+            pieces.append(piece._replace(start=start, end=end))
+        return pieces
 
     def _write(self, pieces: list[BlockPiece], low: int, high: int) -> Iterator[str]:
         for start, end, text in self._cut(pieces, low, high):

@@ -70,8 +70,8 @@ def _walk_statements(text: str) -> Iterator[_Statement]:
                 yield current
             current = _parse_head(line.removeprefix("build "), number)
         elif line.startswith(" ") and current:
-            name, found, value = line.strip().partition("=")
-            if found:
+            name, equals, value = line.strip().partition("=")
+            if equals:
                 current.variables[name.strip()] = ESCAPED.sub(r"\1", value.strip())
         elif line.strip() and current:
             yield current

@@ -203,7 +203,7 @@ def _pack_sections(
         ),
     ]
     rows += _list_sections(machine, image, places[0])
-    return b"".join(row.pack() for row in rows)
+    return b"".join(record.pack() for record in rows)
 
 
 def _list_sections(

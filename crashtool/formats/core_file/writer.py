@@ -78,7 +78,7 @@ def write_core(
     )
     start = place = _align(offset + len(notes))
     for segment in loaded:
-        row = machine.segment(
+        header = machine.segment(
             segment_type=PT_LOAD,
             flags=segment.flags,
             offset=place,
@@ -87,7 +87,7 @@ def write_core(
             memory_size=segment.size,
             alignment=1,
         )
-        file.write(row.pack())
+        file.write(header.pack())
         place = _align(place + segment.size)
     file.write(notes + bytes(start - offset - len(notes)))
     for segment in loaded:

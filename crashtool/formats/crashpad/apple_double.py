@@ -87,8 +87,8 @@ def pack_apple_double(attributes: Mapping[str, bytes], old: bytes = EMPTY) -> by
     header = AppleDoubleHeader.read(old, big_endian=True)
     table, content = header.replace(entry_count=len(rows)).pack(big_endian=True), b""
     for kind, part in rows:
-        row = AppleDoubleEntry(type=kind, offset=start + len(content), length=len(part))
-        table += row.pack(big_endian=True)
+        table_entry = AppleDoubleEntry(type=kind, offset=start + len(content), length=len(part))
+        table += table_entry.pack(big_endian=True)
         content += part
     return table + content
 
@@ -112,8 +112,8 @@ def _pack_entries(attributes: Mapping[str, bytes], start: int) -> bytes:
         entry = AttributeEntry(
             offset=data_start + len(content), length=len(value), name_length=len(names[name])
         )
-        row = entry.pack(big_endian=True) + names[name]
-        table += row.ljust(_aligned(len(row)), b"\0")
+        packed = entry.pack(big_endian=True) + names[name]
+        table += packed.ljust(_aligned(len(packed)), b"\0")
         content += value
     header = AttributesHeader(
         magic=ATTRIBUTES_MAGIC,
@@ -134,7 +134,7 @@ def _read_entries(data: bytes, start: int) -> dict[str, bytes]:
     if header.magic != ATTRIBUTES_MAGIC:
         raise MalformedFile(f"no attributes: magic {header.magic:#010x}", offset=start)
     offset = start + AttributesHeader.SIZE
-    found = {}
+    parts = {}
     left = len(data)
     for _ in range(header.attribute_count):
         entry = AttributeEntry.read(data, offset, big_endian=True)
@@ -144,6 +144,6 @@ def _read_entries(data: bytes, start: int) -> dict[str, bytes]:
         left -= len(value)
         if len(value) != entry.length or left < 0:
             raise MalformedFile(f"the attribute {name!r} is cut short", offset=entry.offset)
-        found[name.decode("utf-8", "backslashreplace")] = value
+        parts[name.decode("utf-8", "backslashreplace")] = value
         offset = _aligned(name_start + entry.name_length)
-    return found
+    return parts

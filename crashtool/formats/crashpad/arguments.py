@@ -22,8 +22,8 @@ class HandlerKind(NamedTuple):
 
 
 HANDLER_KINDS = {
-    row.name: row
-    for row in (
+    option.name: option
+    for option in (
         HandlerKind("upstream", "Chromium's Crashpad"),
         HandlerKind("backtrace", "Backtrace's builds since 2022"),
         HandlerKind("backtrace-2018", "Backtrace's builds of 2018 to 2021", names_attachments=True),

@@ -81,10 +81,10 @@ def open_database(path: str | Path, *, now: float | None = None) -> Database:
             entries = list(_walk_folders(root, kind, problems))
         attempts = _list_attempts(entries, settings)
         attached = _list_attachment_folders(root)
-        known = [_complete(entry, attached, settings, attempts, problems) for entry in entries]
-        if None not in known:
+        completed = [_complete(entry, attached, settings, attempts, problems) for entry in entries]
+        if None not in completed:
             break
-    reports = tuple(report for report in known if report)
+    reports = tuple(report for report in completed if report)
     if now is not None:
         prunings = predict_pruning(reports, now)
         reports = tuple(

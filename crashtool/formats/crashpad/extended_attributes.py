@@ -51,37 +51,37 @@ def read_pax_attributes(headers: Mapping[str, str]) -> dict[str, bytes]:
     `SCHILY.xattr.NAME` has the bytes as they are (star, GNU tar); `LIBARCHIVE.xattr.NAME` has the
     name percent-encoded and the bytes in base64 (bsdtar, which is macOS' tar).
     """
-    found = {}
+    attributes = {}
     for key, value in headers.items():
         for prefix in PAX_PREFIXES:
             if not key.startswith(prefix):
                 continue
             name = key.removeprefix(prefix)
             if prefix.startswith("LIBARCHIVE"):
-                found[unquote(name)] = b64decode(value + "=" * (-len(value) % 4))
+                attributes[unquote(name)] = b64decode(value + "=" * (-len(value) % 4))
             else:
-                found.setdefault(name, value.encode("utf-8", "surrogateescape"))
-    return {name.removeprefix(LINUX_NAMESPACE): value for name, value in found.items()}
+                attributes.setdefault(name, value.encode("utf-8", "surrogateescape"))
+    return {name.removeprefix(LINUX_NAMESPACE): value for name, value in attributes.items()}
 
 
 def read_system_attributes(path: Path) -> dict[str, bytes]:
     """The extended attributes that the file system keeps of a file; nothing where it has none."""
-    found: dict[str, bytes] = {}
+    attributes: dict[str, bytes] = {}
     if sys.platform == "darwin":
-        found = _read_from_darwin(path, _load_libc())
+        attributes = _read_from_darwin(path, _load_libc())
     elif sys.platform == "linux" and hasattr(os, "listxattr"):
-        found = _read_from_linux(path)
-    return found
+        attributes = _read_from_linux(path)
+    return attributes
 
 
 def _read_from_linux(path: Path) -> dict[str, bytes]:
-    found: dict[str, bytes] = {}
+    attributes: dict[str, bytes] = {}
     if sys.platform == "linux":
         with suppress(OSError):  # a file system without attributes
             for name in os.listxattr(path):
                 if name.startswith(LINUX_NAMESPACE):  # SELinux, for one, has its own on every file
-                    found[name.removeprefix(LINUX_NAMESPACE)] = os.getxattr(path, name)
-    return found
+                    attributes[name.removeprefix(LINUX_NAMESPACE)] = os.getxattr(path, name)
+    return attributes
 
 
 def _load_libc() -> Any:
@@ -98,13 +98,13 @@ def _read_from_darwin(path: Path, libc: Any) -> dict[str, bytes]:
     raw = os.fsencode(path)
     names = ctypes.create_string_buffer(MAX_VALUE)
     size = libc.listxattr(raw, names, ctypes.c_size_t(MAX_VALUE), 0)
-    found = {}
+    attributes = {}
     for name in names.raw[: max(size, 0)].split(b"\0")[:-1]:
         value = ctypes.create_string_buffer(MAX_VALUE)
         length = libc.getxattr(raw, name, value, ctypes.c_size_t(MAX_VALUE), ctypes.c_uint32(0), 0)
         if length >= 0:
-            found[name.decode("utf-8", "backslashreplace")] = value.raw[:length]
-    return found
+            attributes[name.decode("utf-8", "backslashreplace")] = value.raw[:length]
+    return attributes
 
 
 def write_attributes(path: Path, changes: Mapping[str, bytes | None]) -> None:

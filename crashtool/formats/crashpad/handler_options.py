@@ -217,10 +217,10 @@ def find_handler_option(argument: str) -> HandlerOption:
 def _suggest(name: str, kind: str) -> str:
     from difflib import get_close_matches  # seldom needed
 
-    known = [
+    names = [
         option.name
         for option in HANDLER_OPTIONS.values()
         if not option.kinds or kind in option.kinds
     ]
-    near = get_close_matches(name, [*known, *OWNED], n=1)
-    return f"did you mean --{near[0]}?" if near else "it has " + ", ".join(known)
+    near = get_close_matches(name, [*names, *OWNED], n=1)
+    return f"did you mean --{near[0]}?" if near else "it has " + ", ".join(names)

@@ -71,20 +71,28 @@ def predict_pruning(reports: Iterable[DatabaseReport], now: float) -> dict[UUID,
     prunings = {}
     rows = sorted(reports, key=lambda report: report.created or 0, reverse=True)
     over = walk_beyond_size(report.total_size for report in rows if _is_pruned(report))
-    for row in rows:
-        is_pruned = _is_pruned(row)
+    for candidate in rows:
+        is_pruned = _is_pruned(candidate)
         is_over = is_pruned and next(over)
         reason = ""
-        if row.locked and row.locked_since and now - row.locked_since >= CLEANED_AFTER:
-            reason = f"its lock is {_days(now - row.locked_since)} days old"
-        elif row.state == "new" and row.created and now - row.created >= CLEANED_AFTER:
-            reason = f"it was left unfinished {_days(now - row.created)} days ago"
+        if (
+            candidate.locked
+            and candidate.locked_since
+            and now - candidate.locked_since >= CLEANED_AFTER
+        ):
+            reason = f"its lock is {_days(now - candidate.locked_since)} days old"
+        elif (
+            candidate.state == "new"
+            and candidate.created
+            and now - candidate.created >= CLEANED_AFTER
+        ):
+            reason = f"it was left unfinished {_days(now - candidate.created)} days ago"
         elif is_over:
             reason = f"newer reports fill the {KEPT_KIB >> 10} MiB that it keeps"
-        elif is_pruned and row.created and is_beyond_age(row.created, int(now)):
+        elif is_pruned and candidate.created and is_beyond_age(candidate.created, int(now)):
             reason = "it is older than a year"
         if reason:
-            prunings[row.uuid] = f"about to be deleted by a handler: {reason}"
+            prunings[candidate.uuid] = f"about to be deleted by a handler: {reason}"
     return prunings
 
 

@@ -104,9 +104,9 @@ def _scan(folder: Path) -> list[os.DirEntry[str]]:
 
 
 def _walk_attachments(database: Database) -> Iterator[Leftover]:
-    known = {report.uuid for report in database.reports}
+    report_ids = {report.uuid for report in database.reports}
     for entry in _scan(database.path / ATTACHMENTS):
-        if not UUID_NAME.fullmatch(entry.name) or UUID(entry.name) in known:
+        if not UUID_NAME.fullmatch(entry.name) or UUID(entry.name) in report_ids:
             continue
         if entry.is_dir(follow_symlinks=False):
             size = sum(file.stat(follow_symlinks=False).st_size for file in _scan(Path(entry)))

@@ -160,14 +160,14 @@ class UnitIndex:
             unit = self.table.open(header.offset)
             if unit.tag == PARTIAL_UNIT or unit.line_program is None:
                 return
-            found = find_ranges(unit, unit.values)
+            ranges = find_ranges(unit, unit.values)
         except DamagedDwarf as error:
             self.table.note(error)
             return
         if not has_addresses(unit.values):
             silent.append(header.offset)
         elif len(rows) < MAX_ROWS:
-            rows += ((low, high, header.offset) for low, high in found if low and high < 1 << 64)
+            rows += ((low, high, header.offset) for low, high in ranges if low and high < 1 << 64)
 
 
 def _read_aranges(

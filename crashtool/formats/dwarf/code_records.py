@@ -63,11 +63,11 @@ class _UnitLines:
 
     def number_file(self, number: int) -> int:
         """A source file's number among the records; NO_FILE when there is no such file."""
-        found = self._files.get(number)
-        if found is None:
+        index = self._files.get(number)
+        if index is None:
             path = self._table.path(number)
-            found = self._files[number] = self._records.number_file(path) if path else NO_FILE
-        return found
+            index = self._files[number] = self._records.number_file(path) if path else NO_FILE
+        return index
 
     def walk(self, low: int, high: int, base: int) -> Iterator[LineRow]:
         """The rows of a piece of code; those of several sequences where it is in several."""
@@ -197,11 +197,11 @@ class DwarfRecords:
 
         A row that has begun in a function goes on over the padding behind it.
         """
-        known = _merge(spans)
+        covered = _merge(spans)
         base = self._sections.base
         for sequence in lines.sequences:
             addresses = sequence.rows.addresses
-            for low, high in walk_gaps(known, addresses[0], addresses[-1]):
+            for low, high in walk_gaps(covered, addresses[0], addresses[-1]):
                 first = bisect_left(addresses, low)
                 if addresses[first] >= high:
                     continue
@@ -213,21 +213,21 @@ class DwarfRecords:
 
 def _merge(spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
     """Spans in order, those that touch as one."""
-    found: list[tuple[int, int]] = []
+    merged: list[tuple[int, int]] = []
     for start, end in sorted(spans):
-        if found and start <= found[-1][1]:
-            found[-1] = found[-1][0], max(end, found[-1][1])
+        if merged and start <= merged[-1][1]:
+            merged[-1] = merged[-1][0], max(end, merged[-1][1])
         else:
-            found.append((start, end))
-    return found
+            merged.append((start, end))
+    return merged
 
 
-def _target(found: FoundCall | FoundCode) -> tuple[int, int] | None:
+def _target(scope: FoundCall | FoundCode) -> tuple[int, int] | None:
     """What an entry leads to: the form and the value of the reference."""
-    origin, specification = found.values[3], found.values[4]
+    origin, specification = scope.values[3], scope.values[4]
     if isinstance(origin, int):
-        return found.forms[3], origin
-    return (found.forms[4], specification) if isinstance(specification, int) else None
+        return scope.forms[3], origin
+    return (scope.forms[4], specification) if isinstance(specification, int) else None
 
 
 def _cut(call: MergedCall, start: int, end: int) -> MergedCall | None:
@@ -235,9 +235,9 @@ def _cut(call: MergedCall, start: int, end: int) -> MergedCall | None:
     pieces = call.pieces
     if start <= pieces[0][0] and pieces[-1][0] + pieces[-1][1] <= end:
         return call
-    found = []
+    parts = []
     for low, size in pieces:
         first, last = max(low, start), min(low + size, end)
         if first < last:
-            found.append((first, last - first))
-    return call._replace(pieces=found) if found else None
+            parts.append((first, last - first))
+    return call._replace(pieces=parts) if parts else None

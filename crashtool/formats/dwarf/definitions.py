@@ -131,11 +131,11 @@ class DeclaredTypes:
         if self._searched > MAX_SEARCHED:
             return
         for _ in range(most):
-            found = cursor.data.find(wanted, offset, cursor.end)
-            if found < 0:
+            position = cursor.data.find(wanted, offset, cursor.end)
+            if position < 0:
                 return
-            yield found - cursor.offset
-            offset = found + 1
+            yield position - cursor.offset
+            offset = position + 1
 
 
 def _walk_types(reference: Reference, bare: str, left: int) -> Iterator[Reference]:
@@ -143,11 +143,11 @@ def _walk_types(reference: Reference, bare: str, left: int) -> Iterator[Referenc
     for entry in walk_children(reference.entries, reference.entry):
         if entry.shape.tag not in SCOPES:
             continue
-        found = reference._replace(entry=entry)
+        inner = reference._replace(entry=entry)
         if entry.shape.tag in (CLASS, STRUCTURE, UNION):
             values = entry.values
             is_whole = DECLARATION not in values and BYTE_SIZE in values and NAME in values
             if is_whole and reference.entries.unit.text(*values[NAME]) == bare:
-                yield found
+                yield inner
         if left:
-            yield from _walk_types(found, bare, left - 1)
+            yield from _walk_types(inner, bare, left - 1)

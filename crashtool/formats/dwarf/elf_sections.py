@@ -45,9 +45,9 @@ def to_sections(data: Content, layout: ElfLayout) -> DebugSections:
             if not is_old or name[1:] not in places:
                 places[name[1:]] = _place(section, layout, is_old=is_old)
     code = (
-        range(row.address, row.address + row.size)
-        for row in layout.sections
-        if row.flags & FLAG_EXECUTABLE and row.address
+        range(section_header.address, section_header.address + section_header.size)
+        for section_header in layout.sections
+        if section_header.flags & FLAG_EXECUTABLE and section_header.address
     )
     return DebugSections(data, places, layout.base, tuple(code))
 

@@ -174,8 +174,8 @@ class Marks:
         number = bisect_right(self._offsets, offset) - 1
         if number < 0:
             return None
-        found = self._offsets[number]
-        return found, list(self._parents[found])
+        mark = self._offsets[number]
+        return mark, list(self._parents[mark])
 
 
 class Entries:

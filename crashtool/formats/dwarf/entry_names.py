@@ -102,8 +102,8 @@ class EntryNames:
         parents = self._list_scopes(reference)
         while parents and len(scopes) < MAX_SCOPES:
             scope = parents.pop()
-            found, last = _name_scope(scope)
-            scopes.append(found)
+            scope_name, last = _name_scope(scope)
+            scopes.append(scope_name)
             if last is not scope:  # it is declared elsewhere
                 parents = self._list_scopes(last)
         return "::".join((*reversed(scopes), name)) if all(scopes) else name
@@ -169,13 +169,13 @@ def walk_references(reference: Reference) -> Iterator[Reference]:
         yield reference
         for attribute in (ABSTRACT_ORIGIN, SPECIFICATION):
             if attribute in reference.entry.values:
-                found = follow(reference, attribute)
+                target = follow(reference, attribute)
                 break
         else:
             return
-        if found is None:
+        if target is None:
             return
-        reference = found
+        reference = target
 
 
 def follow(reference: Reference, attribute: int) -> Reference | None:
@@ -200,5 +200,5 @@ def follow(reference: Reference, attribute: int) -> Reference | None:
 
 def _text(reference: Reference, attribute: int) -> str:
     """A text of an entry; "" without."""
-    found = reference.entry.values.get(attribute)
-    return "" if found is None else reference.entries.unit.text(*found)
+    value = reference.entry.values.get(attribute)
+    return "" if value is None else reference.entries.unit.text(*value)

@@ -34,30 +34,30 @@ def open_all_sections(data: Content, architecture: str = "") -> DebugSections | 
     if magic[:2] == pe.MAGIC:
         return _open_pe(data)
     if magic in macho.MAGICS or magic in (macho.UNIVERSAL_32, macho.UNIVERSAL_64):
-        found = macho.find_architecture(data, architecture)
-        return None if found is None else _open_macho(data, found)
+        part = macho.find_architecture(data, architecture)
+        return None if part is None else _open_macho(data, part)
     layout = elf.read_layout(data)
     return None if layout is None else to_sections(data, layout)
 
 
 def _open_macho(data: Content, architecture: macho.Architecture) -> DebugSections:
     places = {}
-    for row in architecture.sections:
-        offset = architecture.start + row.offset
-        is_here = row.offset and offset + row.size <= architecture.end
-        if row.segment.rstrip(b"\0") == DEBUG_SEGMENT and is_here:
-            name = row.name.rstrip(b"\0").decode("ascii", "replace")
+    for section in architecture.sections:
+        offset = architecture.start + section.offset
+        is_here = section.offset and offset + section.size <= architecture.end
+        if section.segment.rstrip(b"\0") == DEBUG_SEGMENT and is_here:
+            name = section.name.rstrip(b"\0").decode("ascii", "replace")
             packing = PACKED_OLD if name.startswith(OLD_PREFIX) else PLAIN
-            places[_lengthen(name)] = SectionPlace(offset, row.size, packing)
+            places[_lengthen(name)] = SectionPlace(offset, section.size, packing)
     return DebugSections(data, places, architecture.base, tuple(macho.list_code(architecture)))
 
 
 def _lengthen(name: str) -> str:
     """A section's name without its mark, and whole where it was cut to sixteen bytes."""
     for prefix in (PREFIX, OLD_PREFIX):
-        for known in LONG_NAMES:
-            if name == (prefix + known)[:MAX_MACHO_NAME]:
-                return known
+        for long_name in LONG_NAMES:
+            if name == (prefix + long_name)[:MAX_MACHO_NAME]:
+                return long_name
     return name.removeprefix(OLD_PREFIX if name.startswith(OLD_PREFIX) else PREFIX)
 
 

@@ -52,14 +52,14 @@ class UnitFunctions:
         with as_damage(self._entries.unit.header.offset):
             if self._tops is None:
                 self._tops = self._list_pieces(self._walk_tops())
-            found = self._tops.find(address)
-            if found is None and self._all is None:
+            subprogram = self._tops.find(address)
+            if subprogram is None and self._all is None:
                 self._all = self._list_pieces(self._walk_functions())
-            if found is None and self._all is not None:
-                found = self._all.find(address)
-            if found is None:
+            if subprogram is None and self._all is not None:
+                subprogram = self._all.find(address)
+            if subprogram is None:
                 return None
-            start, offset = found
+            start, offset = subprogram
             function = self._entries.read(offset)
             return Scopes(function, start, list(self._walk_calls(function, address)))
 
@@ -139,8 +139,8 @@ class UnitFunctions:
             return
         entries = self._entries
         stop = min(function.next, entries.end)
-        offset, found = function.end, 0
-        while (wanted := self._find_wanted(offset, stop or entries.end)) and found < DEEPEST_CALL:
+        offset, count = function.end, 0
+        while (wanted := self._find_wanted(offset, stop or entries.end)) and count < DEEPEST_CALL:
             offset, shape = wanted
             if shape.tag != INLINED:
                 if not stop:
@@ -152,7 +152,7 @@ class UnitFunctions:
             is_there = any(low <= address < high for low, high in pieces)
             if is_there:
                 yield call
-                found += 1
+                count += 1
             offset = call.end if is_there else call.next or call.end
 
     def _find_wanted(self, offset: int, end: int) -> tuple[int, Shape] | None:

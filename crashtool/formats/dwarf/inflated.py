@@ -55,9 +55,9 @@ class Inflated:
         stop = self._size if stop is None else min(stop, self._size)
         while start < stop:
             end = min(stop, (start // BLOCK + 1) * BLOCK)
-            found = self._read(start, end).find(wanted)
-            if found >= 0:
-                return start + found
+            position = self._read(start, end).find(wanted)
+            if position >= 0:
+                return start + position
             start = end
         return -1
 

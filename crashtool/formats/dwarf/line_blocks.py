@@ -66,8 +66,8 @@ def compile_skip(base: int, lengths: bytes) -> Callable[[bytes, int], int]:
     match = re.compile(b"(?s:%b){1,%d}" % (b"|".join(choices), MAX_AT_ONCE)).match
 
     def skip(code: bytes, offset: int) -> int:
-        found = match(code, offset)
-        return found.end() if found else 0
+        matched = match(code, offset)
+        return matched.end() if matched else 0
 
     return skip
 

@@ -59,8 +59,8 @@ class LineLookup:
             return None
         try:
             for unit in self._units.walk_units(wanted):
-                if found := self.find_in(unit, address):
-                    return found
+                if row := self.find_in(unit, address):
+                    return row
         except DamagedDwarf as error:  # a section that all units need
             self._note(error)
         return None
@@ -74,11 +74,11 @@ class LineLookup:
         base = self._sections.base
         rows = self._open_table(unit)
         try:
-            found = rows.find(base + address) if rows else None
+            row = rows.find(base + address) if rows else None
         except DamagedDwarf as error:
             self._note(error)
             return None
-        return found and found._replace(start=found.start - base)
+        return row and row._replace(start=row.start - base)
 
     def find_path(self, unit: Unit, number: int) -> str:
         """A source file by its number in a unit's table; "" without."""

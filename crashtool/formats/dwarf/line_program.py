@@ -205,17 +205,17 @@ class SequenceRun:
 
 def run_program(code: bytes, coding: Coding) -> list[Rows]:
     """The rows of a program's sequences, in its order. DamagedDwarf where it runs out."""
-    found: list[Rows] = []
+    pieces: list[Rows] = []
     offset = 0
     try:
         while offset < len(code):
             sequence = SequenceRun(code, coding, offset)
             sequence.run()
-            found += sequence.pieces
+            pieces += sequence.pieces
             offset = sequence.offset
     except IndexError:
         raise DamagedDwarf("a line program is cut short", offset=0) from None
-    return found
+    return pieces
 
 
 def read_extended(code: bytes, offset: int) -> tuple[int, int, int]:

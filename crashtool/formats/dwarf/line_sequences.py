@@ -84,11 +84,9 @@ class LineSequences:
         """
         last = bisect_right(self._starts, address)
         for _, piece in reversed(self._pieces[max(0, last - MAX_OVERLAPPING) : last]):
-            found = (
-                piece.find(address) if isinstance(piece, _LazySequence) else _find(piece, address)
-            )
-            if found is not None and self._is_code(found.start):
-                return found
+            row = piece.find(address) if isinstance(piece, _LazySequence) else _find(piece, address)
+            if row is not None and self._is_code(row.start):
+                return row
         return None
 
     def _add(self, start: int, piece: Rows | _LazySequence) -> None:
@@ -126,8 +124,8 @@ class _LazySequence:
             elif block and run.pieces[0].addresses[0] > address:
                 block -= 1  # the last row before is further up
             else:
-                found = _find(run.pieces[0], address)
-                return found and found._replace(start=self._find_start())
+                row = _find(run.pieces[0], address)
+                return row and row._replace(start=self._find_start())
         return next(filter(None, (_find(rows, address) for rows in self._pieces)), None)
 
     def _reach(self, block: int, address: int) -> SequenceRun:
@@ -216,7 +214,7 @@ def _find(rows: Rows, address: int) -> FoundRow | None:
 
 def list_sequences(code: bytes, coding: Coding) -> list[SequencePlace]:
     """The sequences of a program in its order. DamagedDwarf where it runs out."""
-    found: list[SequencePlace] = []
+    sequences: list[SequencePlace] = []
     skip = compile_skip(coding.opcode_base, coding.lengths)
     offset, end = 0, len(code)
     place, is_odd = SequencePlace(0, [], []), False
@@ -237,14 +235,14 @@ def list_sequences(code: bytes, coding: Coding) -> list[SequencePlace]:
         elif kind == END_SEQUENCE:
             if is_odd:
                 place.addresses.clear()
-            found.append(place)
+            sequences.append(place)
             place, is_odd = SequencePlace(offset, [], []), False
         elif passed:  # the pattern has ended early
             offset = first
             place.marks.append(Mark(offset, offset, None))
         else:  # it cannot be added up
             is_odd = True
-    return found
+    return sequences
 
 
 def _read_extended(code: bytes, offset: int) -> tuple[int, int, int]:

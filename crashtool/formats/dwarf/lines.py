@@ -105,11 +105,11 @@ class LineTable:
             raise DamagedDwarf(f"a table of {count} files", offset=cursor.offset)
         rows = []
         for _ in range(count):
-            found: dict[int, tuple[int, Value]] = {
+            columns: dict[int, tuple[int, Value]] = {
                 kind: (form, cursor.form(form, self._sizes)) for kind, form in forms
             }
-            folder = found.get(FOLDER_INDEX, (0, 0))[1]
-            name = self._unit.text(*found[PATH]) if PATH in found else ""
+            folder = columns.get(FOLDER_INDEX, (0, 0))[1]
+            name = self._unit.text(*columns[PATH]) if PATH in columns else ""
             rows.append(SourceFile(name, folder if isinstance(folder, int) else 0))
         return rows
 

@@ -192,14 +192,14 @@ class DwarfLookup:
         """A function and the calls merged into it, the innermost first."""
         row = self._lines.find_in(opened.entries.unit, address) or NO_LINE
         file, line = row.file, row.line
-        found = []
+        locations = []
         for call in reversed(scopes.calls):
             name = self._names.find(opened.table, opened.entries, call).text
-            found.append(CodeLocation(name, None, file, line))
+            locations.append(CodeLocation(name, None, file, line))
             file, line = self._find_caller(opened, call)
         start = scopes.start - self._sections.base
         name = self._name_function(opened, scopes.function, start)
-        return [*found, CodeLocation(name, start, file, line)]
+        return [*locations, CodeLocation(name, start, file, line)]
 
     def _find_caller(self, opened: _OpenUnit, call: Entry) -> tuple[str, int]:
         """Where a call that was merged stands."""

@@ -48,9 +48,9 @@ class RangeReader:
         """
         if ranges is not None:
             if self._lists is not None and isinstance(ranges, int):
-                found = self._read_list(self._lists, ranges, forms[2])
-                if found is not None:
-                    return found
+                pairs = self._read_list(self._lists, ranges, forms[2])
+                if pairs is not None:
+                    return pairs
         elif (
             forms[0] == ADDRESS
             and forms[1] not in ADDRESS_INDEXES
@@ -74,7 +74,7 @@ class RangeReader:
             start = cursor.offset
         data = lists.data[start : min(lists.end, start + PORTION)]
         offset, base = 0, self._base
-        found: list[tuple[int, int]] = []
+        pairs: list[tuple[int, int]] = []
         try:
             while kind := data[offset]:
                 offset += 1
@@ -88,7 +88,7 @@ class RangeReader:
                     if high >= MORE:
                         high, offset = _read_leb(data, offset, high)
                     if low < high:
-                        found.append((base + low, base + high))
+                        pairs.append((base + low, base + high))
                 elif kind == BASE:
                     base = int.from_bytes(data[offset : offset + size], "little")
                     offset += size
@@ -96,12 +96,12 @@ class RangeReader:
                     low = int.from_bytes(data[offset : offset + size], "little")
                     high, offset = _read_leb(data, offset + size + 1, data[offset + size])
                     if high:
-                        found.append((low, low + high))
+                        pairs.append((low, low + high))
                 else:
                     return None
         except IndexError:
             return None
-        return found
+        return pairs
 
 
 def _read_leb(data: bytes, offset: int, first: int) -> tuple[int, int]:

@@ -114,8 +114,8 @@ class DebugSections:
         kind = CompressionHeader64 if section.packing == PACKED_64 else CompressionHeader32
         if section.size < kind.SIZE:
             raise DamagedDwarf(f".{name} cut short", offset=section.offset)
-        found = kind.read(self._data, section.offset)
-        return found.method, kind.SIZE, found.size
+        header = kind.read(self._data, section.offset)
+        return header.method, kind.SIZE, header.size
 
     def _inflate(self, name: str, method: int, span: tuple[int, int], size: int) -> Content:
         """A section's bytes. Only of zlib's streams a large one can be read piece by piece."""

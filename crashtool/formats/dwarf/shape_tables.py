@@ -31,13 +31,13 @@ class ShapeTables:
 
         Left out are those of forms that are not known.
         """
-        found: dict[int, Shape] = {}
+        shapes: dict[int, Shape] = {}
         size = PORTION
         while True:
             data, is_whole = self._take(table, size)
-            found.clear()
-            if self._read(data, sizes, found) or is_whole:
-                return found
+            shapes.clear()
+            if self._read(data, sizes, shapes) or is_whole:
+                return shapes
             size *= 4
 
     def _take(self, table: int, size: int) -> tuple[bytes, bool]:
@@ -45,24 +45,24 @@ class ShapeTables:
         left = self._sections.size("debug_abbrev") - table
         return cursor.take(cursor.end - cursor.offset), size >= min(left, MAX_TABLE)
 
-    def _read(self, data: bytes, sizes: Sizes, found: dict[int, Shape]) -> bool:
+    def _read(self, data: bytes, sizes: Sizes, declared: dict[int, Shape]) -> bool:
         """Add what a table has; whether its end was reached."""
         shapes = self._shapes
         offset = 0
         match = DECLARATION.match
-        while offset < len(data) and data[offset] and len(found) < MAX_DECLARATIONS:
-            row = match(data, offset)
-            if row is None:
+        while offset < len(data) and data[offset] and len(declared) < MAX_DECLARATIONS:
+            declaration = match(data, offset)
+            if declaration is None:
                 return False
-            raw_code, raw = row.groups()
+            raw_code, raw = declaration.groups()
             code = raw_code[0] if len(raw_code) == 1 else Cursor(raw_code).uleb()
             key = sizes, raw
             if key not in shapes:
                 self._add(key)
             shape = shapes[key]
             if shape is not None and code < MAX_CODE:
-                found.setdefault(code, shape)
-            offset = row.end()
+                declared.setdefault(code, shape)
+            offset = declaration.end()
         return offset < len(data)
 
     def _add(self, key: tuple[Sizes, bytes]) -> None:

@@ -41,8 +41,8 @@ def compile_run(shapes: dict[int, Shape]) -> Callable[[bytes, int], int]:
     match = re.compile(b"(?s:%b){0,%d}" % (b"|".join(choices), AT_ONCE)).match
 
     def run(data: bytes, offset: int) -> int:
-        found = match(data, offset)
-        return found.end() if found else offset
+        matched = match(data, offset)
+        return matched.end() if matched else offset
 
     return run
 

@@ -32,14 +32,14 @@ def read_supplement_link(sections: DebugSections) -> SupplementLink | None:
         path = cursor.string().decode("utf-8", "surrogateescape")
         identifier = cursor.take(cursor.end - cursor.offset)
         return SupplementLink(path, identifier, is_build_id=True)
-    found = _read_own(sections)
-    return found[1] if found is not None and not found[0] else None
+    section = _read_own(sections)
+    return section[1] if section is not None and not section[0] else None
 
 
 def read_supplement_number(sections: DebugSections) -> bytes | None:
     """The identifier of a shared file with DWARF 5's section; None when it is none."""
-    found = _read_own(sections)
-    return found[1].identifier if found is not None and found[0] else None
+    section = _read_own(sections)
+    return section[1].identifier if section is not None and section[0] else None
 
 
 def _read_own(sections: DebugSections) -> tuple[bool, SupplementLink] | None:

@@ -105,7 +105,9 @@ class ScopeIndex:
             return
         scope = None
         if shape.tag in SCOPES:
-            parent = next((row for row in reversed(self._open) if row is not None), None)
+            parent = next(
+                (enclosing for enclosing in reversed(self._open) if enclosing is not None), None
+            )
             scope = _Scope(self._place, parent)
             self._scopes.append(scope)
             self._starts.append(self._place)

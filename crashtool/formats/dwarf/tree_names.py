@@ -110,12 +110,12 @@ class NamedTree:
         """A string's value."""
         if form != STRP or not isinstance(value, int):
             return self.unit.text(form, value)
-        found = self._texts.get(value)
-        if found is None:
+        text = self._texts.get(value)
+        if text is None:
             if len(self._texts) >= MAX_KEPT:
                 self._texts.clear()
-            found = self._texts[value] = self.unit.text(form, value)
-        return found
+            text = self._texts[value] = self.unit.text(form, value)
+        return text
 
 
 class TreeNames:
@@ -134,8 +134,8 @@ class TreeNames:
     def open(self, table: UnitTable, unit: Unit) -> NamedTree:
         """A unit with its tree. DamagedDwarf when it makes no sense."""
         key = table.number, unit.header.offset
-        found = self._trees.get(key)
-        if found is None or found.unit is not unit:
+        named = self._trees.get(key)
+        if named is None or named.unit is not unit:
             size = unit.header.end - unit.header.offset
             self._kept += size
             if self._kept > MAX_TREES:
@@ -143,11 +143,11 @@ class TreeNames:
                 self._kept = size
             shapes = self._tables.setdefault(table.number, ShapeTables(table.sections))
             entries = table.open_entries(unit)
-            known = shapes.read(unit.header.abbreviations, unit.sizes)
-            tree = UnitTree(entries, known, self._code)
+            declared = shapes.read(unit.header.abbreviations, unit.sizes)
+            tree = UnitTree(entries, declared, self._code)
             texts = self._texts.setdefault(table.number, {})
-            found = self._trees[key] = NamedTree(table, tree, texts)
-        return found
+            named = self._trees[key] = NamedTree(table, tree, texts)
+        return named
 
     def find(self, tree: NamedTree, offset: int, target: tuple[int, Value] | None) -> FunctionName:
         """The name of a function by the offset of its entry, and what that leads to."""
@@ -177,10 +177,10 @@ class TreeNames:
         for _ in range(MAX_REFERENCES):
             links = tree.read(offset)
             yield (tree, offset), links
-            found = None if links.target is None else self._follow(tree, *links.target)
-            if found is None:
+            target = None if links.target is None else self._follow(tree, *links.target)
+            if target is None:
                 return
-            tree, offset = found
+            tree, offset = target
 
     def _follow(self, tree: NamedTree, form: int, value: Value) -> tuple[NamedTree, int] | None:
         """Where a reference leads to; None for what is in a file that is not at hand."""
@@ -207,8 +207,8 @@ class TreeNames:
             parents = self._list_scopes(*entry)
             while parents and len(scopes) < MAX_SCOPES:
                 tree, scope = parents.pop()
-                found, last = self._name_scope(tree, scope)
-                scopes.append(found)
+                scope_name, last = self._name_scope(tree, scope)
+                scopes.append(scope_name)
                 if last != (tree, scope):  # it is declared elsewhere
                     parents = self._list_scopes(*last)
         except MalformedFile:

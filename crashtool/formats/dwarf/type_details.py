@@ -140,11 +140,12 @@ def _read_variants(reference: Reference, find_type: Callable[[Reference], DataTy
     if form in ADDRESSED_FROM_UNIT and isinstance(offset, int):
         discriminant = _read_member(reference._replace(entry=entries.read(offset)), find_type)
     is_signed = discriminant is not None and discriminant.type.encoding == "signed"
-    rows = [row for row in walk_children(entries, entry) if row.shape.tag == VARIANT]
-    if any(DISCRIMINANT_LIST in row.values for row in rows):
+    rows = [variant for variant in walk_children(entries, entry) if variant.shape.tag == VARIANT]
+    if any(DISCRIMINANT_LIST in variant.values for variant in rows):
         return Variants(None, ())  # no compiler that was met writes lists of ranges
     cases = [
-        _read_case(reference._replace(entry=row), find_type, is_signed=is_signed) for row in rows
+        _read_case(reference._replace(entry=variant), find_type, is_signed=is_signed)
+        for variant in rows
     ]
     return Variants(discriminant, tuple(cases[:MAX_MEMBERS]))
 
@@ -154,7 +155,7 @@ def _read_case(
 ) -> Variant:
     entries = walk_children(reference.entries, reference.entry)
     members = [_read_member(reference._replace(entry=entry), find_type) for entry in entries]
-    found = reference.entry.values.get(DISCRIMINANT_VALUE)
-    value = None if found is None else read_constant(*found, is_signed=is_signed)
+    discriminant = reference.entry.values.get(DISCRIMINANT_VALUE)
+    value = None if discriminant is None else read_constant(*discriminant, is_signed=is_signed)
     values = () if value is None else (value,)
     return Variant(values, tuple(member for member in members if member))

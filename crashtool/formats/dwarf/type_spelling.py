@@ -143,10 +143,10 @@ class TypeSpelling:
         scopes = []
         for offset in self._index(last).list_parents(last.entry.offset):
             scope = last._replace(entry=last.entries.read(offset))
-            found, _ = _read_name(scope)
-            if not found:
-                found = ANONYMOUS if scope.entry.shape.tag == NAMESPACE else NAMELESS_SCOPE
-            scopes.append(found)
+            scope_name, _ = _read_name(scope)
+            if not scope_name:
+                scope_name = ANONYMOUS if scope.entry.shape.tag == NAMESPACE else NAMELESS_SCOPE
+            scopes.append(scope_name)
         return "::".join((*scopes, name))
 
     def _index(self, reference: Reference) -> ScopeIndex:
@@ -162,8 +162,8 @@ def _read_name(reference: Reference) -> tuple[str, Reference]:
     """The name of an entry, and the entry that declares it: the same, unless it refers."""
     name, last = "", reference
     for last in walk_references(reference):
-        found = last.entry.values.get(NAME)
-        name = name or ("" if found is None else last.entries.unit.text(*found))
+        attribute = last.entry.values.get(NAME)
+        name = name or ("" if attribute is None else last.entries.unit.text(*attribute))
     return name, last
 
 

@@ -35,10 +35,10 @@ class TypeUnits:
                 for header in table.headers:
                     if header.kind in (TYPE, SPLIT_TYPE):
                         self._found.setdefault(header.identifier, (table, header))
-        row = self._found.get(signature)
-        if row is None:
+        unit = self._found.get(signature)
+        if unit is None:
             return None
-        table, header = row
+        table, header = unit
         entries = table.open_entries(table.open(header.offset, skeleton))
         return Reference(table, entries, entries.read(header.type_place))
 

@@ -171,5 +171,5 @@ def _shift(operation: str, left: Item, right: Item, width: int) -> Item | None:
 def compare(operation: str, left: Item, right: Item, width: int) -> int:
     """1 where two values stand so to one another, else 0; generic ones are compared with signs."""
     a, b = _signed(left, width), _signed(right, width)
-    found = {"eq": a == b, "ge": a >= b, "gt": a > b, "le": a <= b, "lt": a < b, "ne": a != b}
-    return int(found[operation])
+    answers = {"eq": a == b, "ge": a >= b, "gt": a > b, "le": a <= b, "lt": a < b, "ne": a != b}
+    return int(answers[operation])

@@ -90,9 +90,9 @@ class DwarfTypes:
 
     def find(self, reference: Reference, attribute: int = TYPE_OF) -> DataType:
         """The type that an attribute of an entry leads to; void without, unknown if not at hand."""
-        for found in walk_references(reference):
-            if attribute in found.entry.values:
-                target = self.follow(found, attribute)
+        for origin in walk_references(reference):
+            if attribute in origin.entry.values:
+                target = self.follow(origin, attribute)
                 return UNKNOWN if target is None else self.open(target)
         return VOID
 
@@ -225,10 +225,10 @@ class DwarfTypes:
     def _list_counts(self, reference: Reference) -> list[int | None]:
         """The number of elements of each dimension; None where it is not told."""
         references = self._list_dimensions(reference)
-        return [self._count(reference, row) for row in references] or [None]
+        return [self._count(reference, dimension) for dimension in references] or [None]
 
-    def _count(self, reference: Reference, row: Reference) -> int | None:
-        values = row.entry.values
+    def _count(self, reference: Reference, dimension: Reference) -> int | None:
+        values = dimension.entry.values
         if (count := read_number(values.get(COUNT))) is not None:
             return count if count < MAX_COUNT else None
         upper = read_number(values.get(UPPER_BOUND))
@@ -270,10 +270,10 @@ class DwarfTypes:
         number = read_number(reference.entry.values.get(ENCODING))
         if number is None:
             return "other"
-        found = ENCODINGS.get(number, "other")
-        if found in ("signed", "unsigned") and self._spelling.name(reference) in WIDE_CHARACTERS:
+        encoding = ENCODINGS.get(number, "other")
+        if encoding in ("signed", "unsigned") and self._spelling.name(reference) in WIDE_CHARACTERS:
             return "utf"
-        return found
+        return encoding
 
     def find_stack_type(self, reference: Reference) -> StackType:
         """A base type, as expressions name them."""
@@ -286,11 +286,11 @@ class DwarfTypes:
         return StackType("unsigned" if number in UNSIGNED else "signed", size)
 
 
-def read_number(found: tuple[int, Value] | None) -> int | None:
+def read_number(attribute: tuple[int, Value] | None) -> int | None:
     """A number that an attribute has; None for what it refers to or computes."""
-    if found is None or found[0] in REFERENCES or not isinstance(found[1], int):
+    if attribute is None or attribute[0] in REFERENCES or not isinstance(attribute[1], int):
         return None
-    return found[1]
+    return attribute[1]
 
 
 REFERENCES = frozenset({0x10, 0x11, 0x12, 0x13, 0x14, 0x15, BY_SIGNATURE})

@@ -84,15 +84,15 @@ class UnitTree:
 
     def list_scopes(self, offset: int) -> list[int]:
         """The scopes and functions that an entry is inside, the outermost first."""
-        found: list[int] = []
+        scopes: list[int] = []
         scope = bisect_left(self._starts, offset) - 1
         while scope >= 0:
             if offset < self._ends[scope]:
-                found.append(self._starts[scope])
+                scopes.append(self._starts[scope])
                 scope = self._parents[scope]
             else:
                 scope = self._parents[scope] if self._parents[scope] < scope else -1
-        return found[::-1]
+        return scopes[::-1]
 
     def _walk(self) -> None:  # noqa: C901, PLR0912, PLR0915 (one loop, for its speed)
         """Follow the tree. What is of a fixed size, and a leaf, is passed at once: it is most."""
@@ -190,9 +190,9 @@ class UnitTree:
         if not pieces:
             following = values[SIBLING_SLOT] if forms[SIBLING_SLOT] in ADDRESSED_FROM_UNIT else 0
             return [], 0, following if isinstance(following, int) else 0
-        found = FoundCode(offset, pieces, [], values, forms)
-        self.functions.append(found)
-        return found.calls, 0, 0
+        new_code = FoundCode(offset, pieces, [], values, forms)
+        self.functions.append(new_code)
+        return new_code.calls, 0, 0
 
     def _list_steps(self) -> tuple[list[int], list[int], list[tuple[int, int]]]:
         """By code: its kind; the bytes of one that is passed at once, else 0; what is around the

@@ -238,8 +238,8 @@ class Unit:
 
     def string(self, attribute: int) -> str:
         """A text of the unit's own entry; "" without."""
-        found = self.values.get(attribute)
-        return "" if found is None else self.text(*found)
+        value = self.values.get(attribute)
+        return "" if value is None else self.text(*value)
 
     def address(self, form: int, value: Value) -> int | None:
         """An attribute's value as an address; None when it is of another kind."""

@@ -114,13 +114,13 @@ class DwarfVariables:
                 return
             chain = list(walk_references(variable))
             told.update(map(_identify, chain))
-            if found := self._describe(variable, chain):
-                yield found
+            if described := self._describe(variable, chain):
+                yield described
         for variable in _walk_abstract(scope):
             if _identify(variable) not in told:
-                found = self._describe(variable, list(walk_references(variable)))
-                if found:
-                    yield found
+                described = self._describe(variable, list(walk_references(variable)))
+                if described:
+                    yield described
 
     def _describe(self, variable: Reference, chain: list[Reference]) -> FoundVariable | None:
         name = ""
@@ -182,38 +182,38 @@ class DwarfVariables:
 
     def _find_frame_base(self, frame: FrameView) -> int:
         """What variables of a frame are counted from, as its function says."""
-        if FRAME_BASE in frame.found:  # also while it is looked for
-            base = frame.found[FRAME_BASE]
+        if FRAME_BASE in frame.answers:  # also while it is looked for
+            base = frame.answers[FRAME_BASE]
             if isinstance(base, int):
                 return base
             raise Unlocatable("unknown", NO_BASE)
-        frame.found[FRAME_BASE] = None
+        frame.answers[FRAME_BASE] = None
         located = self._locate(frame.address - frame.base)
         if located is None:
             raise Unlocatable("unknown", NO_BASE)
         for reference in walk_references(located.function):
             if FRAME_BASE in reference.entry.values:
                 place = self._find_place(reference, FRAME_BASE, frame)
-                frame.found[FRAME_BASE] = base = _to_number(place, frame)
+                frame.answers[FRAME_BASE] = base = _to_number(place, frame)
                 return base
         raise Unlocatable("unknown", NO_BASE)
 
     def _find_entry_value(self, expression: bytes, frame: FrameView) -> int:
         """What was in a place when a frame's function was called."""
         key = CONST_VALUE, expression
-        if key not in frame.found:
+        if key not in frame.answers:
             if not self._left:
                 raise _TooDeepError
-            frame.found[key] = None
+            frame.answers[key] = None
             self._left -= 1
             try:
-                frame.found[key] = self._ask_caller(expression, frame)
+                frame.answers[key] = self._ask_caller(expression, frame)
             except _TooDeepError:
-                del frame.found[key]  # asked first, an outer frame may know it
+                del frame.answers[key]  # asked first, an outer frame may know it
                 raise
             finally:
                 self._left += 1
-        value = frame.found[key]
+        value = frame.answers[key]
         if isinstance(value, int):
             return value
         raise Unlocatable("unknown", "what the caller handed over is not known")

@@ -240,12 +240,12 @@ def find_context(source: DumpSource, location: Location) -> Context | None:
     """
     if not location.rva or not location.size:
         return None
-    found = _find_layout(source.architecture, location.size)
-    if not found:
+    context_layout = _find_layout(source.architecture, location.size)
+    if not context_layout:
         if source.architecture in LAYOUTS:
             source.note(f"a context of {location.size} bytes, of no known kind", location.rva)
         return None
-    architecture, layout = found
+    architecture, layout = context_layout
     if location.rva + layout.SIZE > source.size:
         source.note("a context ends after the file", location.rva)
         return None
@@ -257,10 +257,14 @@ def find_context(source: DumpSource, location: Location) -> Context | None:
 
 def read_vectors(source: DumpSource, location: Location) -> dict[str, bytes]:
     """The registers of 128 bits at a place: xmm0, v0 and so on; none where the context has none."""
-    found = _find_layout(source.architecture, location.size)
-    if not found or not location.rva or location.rva + found[1].SIZE > source.size:
+    context_layout = _find_layout(source.architecture, location.size)
+    if (
+        not context_layout
+        or not location.rva
+        or location.rva + context_layout[1].SIZE > source.size
+    ):
         return {}
-    record = found[1].read(source.data, location.rva)
+    record = context_layout[1].read(source.data, location.rva)
     flags = _find_flags(record)
     if isinstance(record, X8664Context) and flags & HAS_FLOATS_64:
         return _name_vectors("xmm", record.float_save[FIRST_VECTOR:], 16)

@@ -153,8 +153,8 @@ def _read_module(source: DumpSource, link: ModuleLink) -> ModuleAnnotations:
 
 
 def _find_texts(source: DumpSource, location: Location) -> tuple[str, ...]:
-    def read_text(row: Rva) -> str:
-        return source.read_utf8(row.rva, "list annotation")
+    def read_text(reference: Rva) -> str:
+        return source.read_utf8(reference.rva, "list annotation")
 
     return _find_each(source, Rva, location, "list annotations", read_text)
 
@@ -189,7 +189,7 @@ def _find_each(
 
     An absent list is empty. One of which much cannot be read is no list, and is given up.
     """
-    found: list[Value] = []
+    values: list[Value] = []
     failures = 0
     if not location.rva or not location.size:
         return ()
@@ -198,13 +198,13 @@ def _find_each(
     except MalformedFile as error:
         source.note_error(error)
         return ()
-    for row in rows:
+    for entry in rows:
         try:
-            found.append(read(row))
+            values.append(read(entry))
         except MalformedFile as error:
             source.note_error(error)
             failures += 1
             if failures == MAX_FAILURES:
                 source.note(f"{what}: given up after {failures} that cannot be read", location.rva)
                 break
-    return tuple(found)
+    return tuple(values)

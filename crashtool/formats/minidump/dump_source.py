@@ -209,9 +209,9 @@ class DumpSource:
         self.furthest = max(self.furthest, location.rva + location.size)
 
     def _read_string(self, rva: int, what: str, *, wide: bool) -> str:
-        known = self._strings.get((rva, wide))
-        if known is not None:
-            return known
+        kept = self._strings.get((rva, wide))
+        if kept is not None:
+            return kept
         self._reach(Location(Count.SIZE, rva))
         if rva + Count.SIZE > self.size:
             raise MalformedFile(f"{what} starts after the end of the file", offset=rva)

@@ -96,12 +96,12 @@ def graft_stream(dump: Minidump, stream_type: int, block: Block) -> Graft:
     """
     rva, body = _pack_behind(block, dump)
     entry = Directory(stream_type=stream_type, size=len(block.data), rva=rva).pack()
-    types = [row.stream_type for row in dump.directory]
+    types = [directory_entry.stream_type for directory_entry in dump.directory]
     for wanted in (stream_type, streams.UNUSED):
         if wanted in types:
             offset = dump.header.directory_rva + types.index(wanted) * Directory.SIZE
             return Graft(((offset, entry),), body)
-    rows = b"".join(row.pack() for row in dump.directory)
+    rows = b"".join(directory_entry.pack() for directory_entry in dump.directory)
     directory = Block(rows + entry)
     directory_rva, tail = _pack_behind(directory, dump, len(body))
     header = dump.header.replace(stream_count=len(types) + 1, directory_rva=directory_rva)
@@ -109,8 +109,8 @@ def graft_stream(dump: Minidump, stream_type: int, block: Block) -> Graft:
 
 
 def _has_all(stored: Iterable[StoredPair], annotations: Mapping[str, str]) -> bool:
-    found = [(pair.key, pair.value) for pair in stored if pair.key in annotations]
-    return sorted(found) == sorted(annotations.items())
+    pairs = [(pair.key, pair.value) for pair in stored if pair.key in annotations]
+    return sorted(pairs) == sorted(annotations.items())
 
 
 def _pack_pairs(stored: tuple[StoredPair, ...], annotations: Mapping[str, str]) -> Block:
@@ -122,10 +122,10 @@ def _pack_pairs(stored: tuple[StoredPair, ...], annotations: Mapping[str, str]) 
         if pair.key not in annotations or left.pop(pair.key, None) is not None
     ]
     block = Block(Count(entry_count=len(pairs) + len(left)).pack())
-    for row in pairs:
-        value = annotations.get(row.key, row.value)
-        offset = block.add(row.record.pack())
-        if value != row.value:
+    for packed_pair in pairs:
+        value = annotations.get(packed_pair.key, packed_pair.value)
+        offset = block.add(packed_pair.record.pack())
+        if value != packed_pair.value:
             block.link(offset + StringPair.offset_of("value_rva"), pack_utf8(value))
     for key, value in left.items():
         offset = block.add(StringPair().pack())

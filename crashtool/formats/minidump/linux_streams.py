@@ -116,8 +116,8 @@ def _parse_fields(source: DumpSource, location: Location, separator: str) -> dic
     text = source.find_bytes(location, "text").decode("utf-8", "replace")
     fields: dict[str, str] = {}
     for line in text.splitlines():
-        name, found, value = line.partition(separator)
-        if found:
+        name, delimiter, value = line.partition(separator)
+        if delimiter:
             fields.setdefault(name.strip(), value.strip("\0 \t"))
     return fields
 
@@ -134,8 +134,8 @@ def read_environ(source: DumpSource, location: Location) -> tuple[tuple[str, str
     """/proc/PID/environ: NAME=value, each ending with NUL."""
     pairs = []
     for part in source.find_bytes(location, "environment").split(b"\0"):
-        name, found, value = part.decode("utf-8", "replace").partition("=")
-        if found:
+        name, equals, value = part.decode("utf-8", "replace").partition("=")
+        if equals:
             pairs.append((name, value))
     return tuple(pairs)
 
@@ -145,10 +145,10 @@ def read_auxv(source: DumpSource, location: Location) -> dict[int, int]:
     kind = AuxiliaryValue64 if source.architecture in WIDE_ARCHITECTURES else AuxiliaryValue32
     raw = source.find_bytes(location, "auxiliary vector")
     values: dict[int, int] = {}
-    for row in kind.read_array(raw, 0, len(raw) // kind.SIZE):
-        if not row.type:
+    for entry in kind.read_array(raw, 0, len(raw) // kind.SIZE):
+        if not entry.type:
             break
-        values.setdefault(row.type, row.value)
+        values.setdefault(entry.type, entry.value)
     return values
 
 
@@ -199,9 +199,9 @@ def read_dso_debug(source: DumpSource, location: Location) -> DsoDebug:
     objects: list[DumpLinkMap] = []
     if record.entry_count and record.map_rva:
         links = Location(record.entry_count * link_kind.SIZE, record.map_rva)
-        for row in source.read_entries(link_kind, links, 0, record.entry_count, "DsoDebug"):
-            name = source.find_utf16(row.name_rva, "shared object's name") or ""
-            objects.append(DumpLinkMap(row.address, name, row.dynamic))
+        for link in source.read_entries(link_kind, links, 0, record.entry_count, "DsoDebug"):
+            name = source.find_utf16(link.name_rva, "shared object's name") or ""
+            objects.append(DumpLinkMap(link.address, name, link.dynamic))
     return DsoDebug(record.version, record.brk, record.linker_base, record.dynamic, tuple(objects))
 
 

@@ -124,7 +124,9 @@ class Memory:
     def walk_stored(self) -> Iterator[MemoryRange]:
         """All bytes of memory in the file, in its order and each once; an address may be twice."""
         done = 0
-        for rva, size, start in sorted((row[3], row[2], row[0]) for row in self._walk_present()):
+        for rva, size, start in sorted(
+            (stretch[3], stretch[2], stretch[0]) for stretch in self._walk_present()
+        ):
             seen = max(0, done - rva)
             if seen < size:
                 yield MemoryRange(start + seen, size - seen, rva + seen)

@@ -140,7 +140,7 @@ def pack_snapshot(snapshot: ProcessSnapshot) -> Iterator[bytes]:
     """The minidump's bytes in pieces, in the order of the file. InputUnusable beyond 4 GiB."""
     stacks = {thread.id: Block(thread.stack.data) for thread in snapshot.threads if thread.stack}
     contexts = {thread.id: Block(thread.context.pack()) for thread in snapshot.threads}
-    found: list[tuple[int, Block]] = [
+    typed_streams: list[tuple[int, Block]] = [
         (streams.SYSTEM_INFO, _pack_system(snapshot.machine)),
         (streams.MISC_INFO, _pack_misc(snapshot)),
         (streams.THREAD_LIST, _pack_threads(snapshot.threads, contexts, stacks)),
@@ -152,8 +152,8 @@ def pack_snapshot(snapshot: ProcessSnapshot) -> Iterator[bytes]:
         (streams.MEMORY_LIST, _pack_memory(snapshot, stacks)),
     ]
     if snapshot.exception is not None:
-        found.insert(3, (streams.EXCEPTION, _pack_exception(snapshot.exception)))
-    return write_minidump_pieces(found, timestamp=snapshot.taken)
+        typed_streams.insert(3, (streams.EXCEPTION, _pack_exception(snapshot.exception)))
+    return write_minidump_pieces(typed_streams, timestamp=snapshot.taken)
 
 
 def _pack_system(machine: SystemSnapshot) -> Block:

@@ -288,10 +288,10 @@ def read_mac_crash_info(source: DumpSource, location: Location) -> tuple[MacCras
     records = source.read_entries(
         LocationRecord, inside, 0, min(header.entry_count, _MAC_RECORDS), "MozMacosCrashInfo"
     )
-    found = (
+    parsed = (
         _find_mac_crash_info(source, Location(*record), header.strings_offset) for record in records
     )
-    return tuple(crash for crash in found if crash)
+    return tuple(crash for crash in parsed if crash)
 
 
 _MAC_RECORDS = 20  # MAC_CRASH_INFOS_MAX (minidump_format.h as Mozilla has it)

@@ -42,15 +42,15 @@ def read_handles(source: DumpSource, location: Location) -> tuple[DumpHandle, ..
     parsed = MinidumpHandleDataStream.parse(entry, _File(source, stream))
     return tuple(
         DumpHandle(
-            found.Handle,
-            found.TypeName,
-            found.ObjectName,
-            found.Attributes,
-            found.GrantedAccess,
-            found.HandleCount,
-            found.PointerCount,
+            parsed_handle.Handle,
+            parsed_handle.TypeName,
+            parsed_handle.ObjectName,
+            parsed_handle.Attributes,
+            parsed_handle.GrantedAccess,
+            parsed_handle.HandleCount,
+            parsed_handle.PointerCount,
         )
-        for found in parsed.handles
+        for parsed_handle in parsed.handles
     )
 
 

@@ -136,12 +136,12 @@ def _pack_blocks(blocks: list[Block], rvas: dict[int, int], start: int) -> Itera
 
 def _collect(roots: list[Block]) -> list[Block]:
     """All blocks that can be reached, each once, roots first."""
-    found = {id(block): block for block in roots}
-    queue = list(found.values())
+    blocks = {id(block): block for block in roots}
+    queue = list(blocks.values())
     for block in queue:
         for link in block.links:
-            if id(link.target) not in found:
-                found[id(link.target)] = link.target
+            if id(link.target) not in blocks:
+                blocks[id(link.target)] = link.target
                 queue.append(link.target)
     return queue
 

@@ -165,8 +165,8 @@ class _Evaluation:
         macros = ChainMap(self._macros, self._own)
 
         def exists(name: str) -> bool | None:
-            found = self._files.resolve(self._files.folder(path), name)
-            return None if found is None else self._files.exists(found)
+            resolved = self._files.resolve(self._files.folder(path), name)
+            return None if resolved is None else self._files.exists(resolved)
 
         return evaluate_condition(element.get("Condition"), macros, exists)
 
@@ -213,11 +213,11 @@ class _Evaluation:
             if not name.lower().startswith(("$(vctargetspath)", "$(userrootdir)")):
                 self._not_read.append(element.get("Project"))
             return
-        found = self._files.resolve(self._files.folder(path), name)
-        if found is None:
+        resolved = self._files.resolve(self._files.folder(path), name)
+        if resolved is None:
             self._not_read.append(name)
         else:
-            self._import(found, name)
+            self._import(resolved, name)
             self._enter(path)
 
     def _import(self, path: str, shown: str) -> None:

@@ -84,8 +84,8 @@ class _Condition:
         while self._peek().lower() == "or":
             self._tokens.pop(0)
             other = self._read_and()
-            known = {value, other}
-            value = True if True in known else None if None in known else False
+            sides = {value, other}
+            value = True if True in sides else None if None in sides else False
         return value
 
     def _read_and(self) -> bool | None:
@@ -93,8 +93,8 @@ class _Condition:
         while self._peek().lower() == "and":
             self._tokens.pop(0)
             other = self._read_one()
-            known = {value, other}
-            value = False if False in known else None if None in known else True
+            sides = {value, other}
+            value = False if False in sides else None if None in sides else True
         return value
 
     def _read_one(self) -> bool | None:

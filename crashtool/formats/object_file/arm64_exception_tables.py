@@ -134,7 +134,7 @@ class Arm64ExceptionTables:
             yield from _walk_changes(function)
 
     def _find_function(self, address: int) -> Arm64Function | None:
-        number = self._tables.find_entry(lambda row: self._read_entry(row).begin, address)
+        number = self._tables.find_entry(lambda index: self._read_entry(index).begin, address)
         if number is None:
             return None
         function = self._read_function(self._read_entry(number))
@@ -176,14 +176,14 @@ class Arm64ExceptionTables:
         codes = read_codes(data, 0)
         if is_single:
             own = read_codes(data, epilogues)
-            found = [Arm64Epilogue(size - INSTRUCTION * (len(own) + 1), own)]
+            described = [Arm64Epilogue(size - INSTRUCTION * (len(own) + 1), own)]
         else:
-            found = [
+            described = [
                 Arm64Epilogue((scope & 0x3FFFF) * INSTRUCTION, read_codes(data, scope >> 22))
                 for scope in scopes
             ]
         return Arm64Function(
-            begin, size, codes, tuple(epilogue for epilogue in found if epilogue.start >= 0)
+            begin, size, codes, tuple(epilogue for epilogue in described if epilogue.start >= 0)
         )
 
     def _word(self, offset: int) -> int:

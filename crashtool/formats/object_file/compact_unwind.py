@@ -98,9 +98,9 @@ class CompactFunction(NamedTuple):
 
 
 def walk_compact_records(
-    section: bytes, architecture: str, read_code: Callable[[int, int], bytes], known: set[int]
+    section: bytes, architecture: str, read_code: Callable[[int, int], bytes], described: set[int]
 ) -> Iterator[str]:
-    """The records of a __unwind_info section, but for functions that begin at `known` addresses.
+    """The records of a __unwind_info section, without functions at `described` addresses.
 
     `read_code` gives bytes of code by address from the image's base. What is damaged ends them.
     """
@@ -109,7 +109,7 @@ def walk_compact_records(
         return
     try:
         for function in _walk_functions(section):
-            rules = None if function.start in known else describe(function, read_code)
+            rules = None if function.start in described else describe(function, read_code)
             if rules and function.size > 0:
                 yield f"STACK CFI INIT {function.start:x} {function.size:x} {rules}\n"
     except MalformedFile:
@@ -171,11 +171,13 @@ def _walk_compressed(
     page = CompressedPage.read(section, entry.page)
     own = UnwindEncoding.read_array(section, entry.page + page.encodings, page.encoding_count)
     encodings = shared + [encoding.value for encoding in own]
-    for row in UnwindEncoding.read_array(section, entry.page + page.entries, page.entry_count):
-        number = row.value >> 24
+    for page_entry in UnwindEncoding.read_array(
+        section, entry.page + page.entries, page.entry_count
+    ):
+        number = page_entry.value >> 24
         if number >= len(encodings):
             raise MalformedFile("an unwind encoding that is not there", offset=entry.page)
-        yield entry.function + (row.value & 0xFFFFFF), encodings[number]
+        yield entry.function + (page_entry.value & 0xFFFFFF), encodings[number]
 
 
 def _describe_x86_64(
@@ -214,15 +216,15 @@ def _say_saved(numbers: list[int], first: int) -> str:
 def _permute(count: int, permutation: int) -> list[int]:
     """Which registers are saved: each is told by how many before it are still left."""
     left = list(range(1, len(SAVED)))
-    found: list[int] = []
+    order: list[int] = []
     for divisor in DIVISORS.get(count, ()):
         number, permutation = divmod(permutation, divisor)
         if number >= len(left):
             return []
-        found.append(left.pop(number))
+        order.append(left.pop(number))
     if count == len(SAVED) - 1:
-        found.append(left[0])
-    return found
+        order.append(left[0])
+    return order
 
 
 def _describe_arm64(function: CompactFunction, _: Callable[[int, int], bytes]) -> str | None:

@@ -149,7 +149,9 @@ class EhFrame:
         except (UnknownExpression, OverflowError):
             pass
         try:
-            pairs = (offset - self._table_address for row in sorted(rows.items()) for offset in row)
+            pairs = (
+                offset - self._table_address for pair in sorted(rows.items()) for offset in pair
+            )
             words = array("i", pairs)
         except OverflowError:
             raise InputUnusable(".eh_frame leads too far away") from None

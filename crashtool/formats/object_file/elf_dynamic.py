@@ -88,10 +88,14 @@ def read_dynamic(data: Content, names: tuple[str, ...] = ()) -> Dynamic:
         interpreter=_read_interpreter(data, segments),
         executable_stack=None if stack is None else bool(stack.flags & PF_X),
     )
-    row = next((segment for segment in segments if segment.segment_type == SEGMENT_DYNAMIC), None)
-    if row is None:
+    dynamic_segment = next(
+        (segment for segment in segments if segment.segment_type == SEGMENT_DYNAMIC), None
+    )
+    if dynamic_segment is None:
         return dynamic
-    return _DynamicReader(data, header, segments, big_endian=big_endian).fill(dynamic, row, names)
+    return _DynamicReader(data, header, segments, big_endian=big_endian).fill(
+        dynamic, dynamic_segment, names
+    )
 
 
 def _read_interpreter(data: Content, segments: list[SegmentRow]) -> str:

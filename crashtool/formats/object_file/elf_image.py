@@ -127,14 +127,14 @@ def _walk_notes(data: bytes) -> Iterator[tuple[int, bytes, bytes]]:
 
 
 def _find_name(read: Read, segments: list[SegmentRow], bias: int) -> str:
-    segment = next((row for row in segments if row.segment_type == SEGMENT_DYNAMIC), None)
+    segment = next((entry for entry in segments if entry.segment_type == SEGMENT_DYNAMIC), None)
     if segment is None:
         return ""
     kind = Dynamic64 if isinstance(segment, ElfSegment64) else Dynamic32
     try:
         table = read(bias + segment.address, min(segment.memory_size, MAX_DYNAMIC))
         rows = kind.read_array(table, 0, len(table) // kind.SIZE)
-        values = {row.tag: row.value for row in rows}
+        values = {entry.tag: entry.value for entry in rows}
         if DYNAMIC_NAME not in values or DYNAMIC_STRINGS not in values:
             return ""
         # The dynamic linker has added the bias, but not in what it may not write (the vDSO).

@@ -121,7 +121,7 @@ class FunctionTable:
         self._table = table
         self._code = code
         rows = _walk_functions(data, table)
-        self._rows = sorted(row for row in rows if row[1] or code)
+        self._rows = sorted(symbol for symbol in rows if symbol[1] or code)
         self._starts = [start for start, _, _ in self._rows]
 
     def __len__(self) -> int:
@@ -133,12 +133,14 @@ class FunctionTable:
         if offset < 0:
             return None
         start, size, _ = self._rows[offset]
-        names = [row[2] for row in self._rows[: offset + 1][-MAX_ALIASES:] if row[0] == start]
+        names = [
+            symbol[2] for symbol in self._rows[: offset + 1][-MAX_ALIASES:] if symbol[0] == start
+        ]
         size = size or self._measure(offset)
         if address >= start + size:
             return None
-        found = (_name(self._data, self._table, name) for name in names)
-        return ElfFunction(start, size, choose_name(found))
+        texts = (_name(self._data, self._table, name) for name in names)
+        return ElfFunction(start, size, choose_name(texts))
 
     def _measure(self, offset: int) -> int:
         """How far a function without a size may reach."""
@@ -211,8 +213,8 @@ class FunctionNames:
 
     def find(self, address: int) -> ElfFunction | None:
         """The function that an address lies in."""
-        found = (functions.find(address) for functions in self.open_tables())
-        return next(filter(None, found), None)
+        names = (functions.find(address) for functions in self.open_tables())
+        return next(filter(None, names), None)
 
     def walk_functions(self) -> Iterator[ElfFunction]:
         """The functions of one table after the other, also under each of their names."""

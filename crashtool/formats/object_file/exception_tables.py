@@ -218,12 +218,12 @@ class ExceptionTables:
         offset = self._tables.locate(function.unwind & ~1)
         info = self._read(UnwindInfo, offset)
         slots = range(info.code_count)
-        found = {0}
+        offsets = {0}
         for slot in slots:
             place = offset + UnwindInfo.SIZE + slot * UnwindCode.SIZE
-            found.add(self._read(UnwindCode, place).code_offset)
+            offsets.add(self._read(UnwindCode, place).code_offset)
         limit = min(info.prologue_size, function.end - function.begin - 1)
-        return sorted(row for row in found if row <= limit)
+        return sorted(start for start in offsets if start <= limit)
 
     def _list_rules_at(self, function: RuntimeFunction, offset: int) -> dict[str, str]:
         frame = _Frame()
@@ -234,7 +234,7 @@ class ExceptionTables:
         return kind.read(bytes(self._data[offset : offset + kind.SIZE]))
 
     def _find_function(self, address: int) -> RuntimeFunction | None:
-        number = self._tables.find_entry(lambda row: self._read_function(row).begin, address)
+        number = self._tables.find_entry(lambda index: self._read_function(index).begin, address)
         if number is None:
             return None
         function = self._read_function(number)

@@ -48,16 +48,16 @@ def walk_frame_records(
         data, tables._replace(table=None), architecture, is_debug=is_debug, index=False
     )
     spell = choose_speller(architecture)
-    known: dict[tuple[int, bytes], _Changes] = {}
+    kept_changes: dict[tuple[int, bytes], _Changes] = {}
     try:
         for start, size, cie, reader in frames.walk_functions():
             code = reader.data[reader.offset : reader.end]
             key = id(cie), code
-            if key not in known:
-                if len(known) >= MAX_KEPT:
-                    known.clear()
-                known[key] = _list_changes(cie, code, architecture, spell)
-            changes, end = known[key]
+            if key not in kept_changes:
+                if len(kept_changes) >= MAX_KEPT:
+                    kept_changes.clear()
+                kept_changes[key] = _list_changes(cie, code, architecture, spell)
+            changes, end = kept_changes[key]
             stop = min(size, end)
             if not changes or not start or stop <= 0:
                 continue

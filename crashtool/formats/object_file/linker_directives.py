@@ -41,8 +41,8 @@ class Directives(NamedTuple):
     def runtime(self) -> str:
         """The C runtime that the object was compiled for: MT, MTd, MD or MDd; "" if unknown."""
         stated = RUNTIME_VALUES.get(self.find("RuntimeLibrary"), "")
-        known = sorted({RUNTIME_FILES[name] for name in self.libraries if name in RUNTIME_FILES})
-        return stated or (known[0] if len(known) == 1 else "")
+        runtimes = sorted({RUNTIME_FILES[name] for name in self.libraries if name in RUNTIME_FILES})
+        return stated or (runtimes[0] if len(runtimes) == 1 else "")
 
     @property
     def iterator_debug_level(self) -> str:

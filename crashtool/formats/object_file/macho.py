@@ -144,7 +144,7 @@ def find_architecture(data: Content, architecture: str = "") -> Architecture | N
     None when the file has several others, and where numbers are big-endian.
     """
     parts = [_open_thin(data, start, end) for start, end in _walk_architectures(data)]
-    wanted = [row for row in parts if ARCHITECTURES.get(row[1].cpu) == architecture]
+    wanted = [part for part in parts if ARCHITECTURES.get(part[1].cpu) == architecture]
     if not wanted and len(parts) == 1:
         wanted = parts
     return _read_architecture(*wanted[0]) if wanted and not wanted[0][0].big_endian else None
@@ -155,16 +155,16 @@ def list_code(architecture: Architecture) -> list[range]:
 
     Dsymutil of 2008 wrote sections without sizes: these end where the next begins.
     """
-    starts = sorted({row.address for row in architecture.sections})
+    starts = sorted({section.address for section in architecture.sections})
     return [
         range(
-            row.address,
-            row.address + row.size
-            if row.size
-            else next((start for start in starts if start > row.address), row.address),
+            section.address,
+            section.address + section.size
+            if section.size
+            else next((start for start in starts if start > section.address), section.address),
         )
-        for row in architecture.sections
-        if row.flags & HAS_INSTRUCTIONS
+        for section in architecture.sections
+        if section.flags & HAS_INSTRUCTIONS
     ]
 
 
@@ -175,8 +175,8 @@ def _read_architecture(part: _Slice, header: MachHeader, first: int) -> Architec
         if command.command == COMMAND_SYMBOLS:
             symbols = part.read(SymbolsCommand, offset)
         elif command.command in (COMMAND_SEGMENT_32, COMMAND_SEGMENT_64):
-            segment, found = _read_segment(part, offset, command)
-            sections += found
+            segment, segment_sections = _read_segment(part, offset, command)
+            sections += segment_sections
             if segment.name.rstrip(b"\0") == CODE_SEGMENT:
                 base = segment.address
     wide = MAGICS[bytes(part.data[part.start : part.start + 4])][0]

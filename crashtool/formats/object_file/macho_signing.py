@@ -64,10 +64,10 @@ def read_signature(data: Content) -> CodeSignature | None:
     slots = set()
     for index in range(head.blob_count):
         offset = start + SuperBlob.SIZE + index * BlobIndex.SIZE
-        row = BlobIndex.read(data, offset, big_endian=True)
-        slots.add(row.slot)
-        if row.slot == SLOT_ENTITLEMENTS:
-            entitlements = _read_entitlements(data, start + row.offset, end)
+        entry = BlobIndex.read(data, offset, big_endian=True)
+        slots.add(entry.slot)
+        if entry.slot == SLOT_ENTITLEMENTS:
+            entitlements = _read_entitlements(data, start + entry.offset, end)
     return CodeSignature(SLOT_CMS not in slots, entitlements)
 
 

@@ -60,7 +60,7 @@ def read_macho_functions(data: Content, architecture: str = "") -> UnsizedFuncti
         name = raw.decode("utf-8", "replace").removeprefix(PREFIX)
         return "" if name == REDACTED else name
 
-    code = [range(row.start - part.base, row.stop - part.base) for row in list_code(part)]
+    code = [range(span.start - part.base, span.stop - part.base) for span in list_code(part)]
     return UnsizedFunctions(_walk_functions(data, part), code, read_name)
 
 
@@ -70,7 +70,11 @@ def _walk_functions(data: Content, part: Architecture) -> Iterator[tuple[int, in
     kind: type[MachSymbol64 | MachSymbol32] = MachSymbol64 if part.wide else MachSymbol32
     first = part.start + part.symbols.symbols_offset
     count = min(part.symbols.symbol_count, max(0, part.end - first) // kind.SIZE)
-    code = {number for number, row in enumerate(part.sections, 1) if row.flags & HAS_INSTRUCTIONS}
+    code = {
+        number
+        for number, section in enumerate(part.sections, 1)
+        if section.flags & HAS_INSTRUCTIONS
+    }
     for symbol in kind.read_array(data, first, count):
         is_placed = not symbol.kind & STAB and symbol.kind & KIND == IN_SECTION
         if is_placed and symbol.section in code and symbol.value >= part.base:

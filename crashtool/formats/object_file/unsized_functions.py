@@ -34,7 +34,7 @@ class UnsizedFunctions:
     def find(self, address: int) -> ElfFunction | None:
         """The function that an address lies in; the first of several names."""
         after = bisect_right(self._starts, address)
-        section = next((row for row in self._sections if address in row), None)
+        section = next((span for span in self._sections if address in span), None)
         if section is None or not after or self._starts[after - 1] not in section:
             return None
         start = self._starts[after - 1]

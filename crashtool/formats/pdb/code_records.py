@@ -94,7 +94,7 @@ class PdbRecords:
         for number, (start, section, offset) in enumerate(publics):
             contribution = self._lookup.find_contribution(section, offset)
             at = bisect_left(self._starts, start)
-            limits = [row[0] for row in publics[number + 1 : number + 2]] + self._starts[
+            limits = [public[0] for public in publics[number + 1 : number + 2]] + self._starts[
                 at : at + 1
             ]
             end = (
@@ -135,19 +135,19 @@ class _Tables:
 
     def number_file(self, number: int) -> int:
         """A source file's number among the records, by that among the checksums; -1 for none."""
-        found = self._files.get(number)
-        if found is None:
+        index = self._files.get(number)
+        if index is None:
             path = self._module.lines.find_file(number)
-            found = self._files[number] = self._records.number_file(path) if path else -1
-        return found
+            index = self._files[number] = self._records.number_file(path) if path else -1
+        return index
 
     def number_origin(self, inlinee: int) -> int:
         """A merged function's number among the records."""
-        found = self._origins.get(inlinee)
-        if found is None:
+        origin = self._origins.get(inlinee)
+        if origin is None:
             name = self._module.names.name_function(inlinee)
-            found = self._origins[inlinee] = self._records.number_origin(name)
-        return found
+            origin = self._origins[inlinee] = self._records.number_origin(name)
+        return origin
 
     def find_inlinee(self, inlinee: int) -> tuple[int | None, int]:
         """The number of the file, among the checksums, and the line where a function begins."""
@@ -157,12 +157,12 @@ class _Tables:
         """The rows of some code."""
         first = max(0, bisect_right(self._addresses, low) - 1)
         last = bisect_left(self._addresses, high, first)
-        found: list[LineRow] = []
+        rows: list[LineRow] = []
         for start, size, line, file in self._rows[first:last]:
             begin, end = max(start, low), min(start + size, high)
             if begin < end:
-                found.append((begin, end - begin, line, file))
-        return found
+                rows.append((begin, end - begin, line, file))
+        return rows
 
     def write_rest(self, spans: list[tuple[int, int]]) -> None:
         """Tell of rows that are in no procedure: those of assembly."""

@@ -72,23 +72,23 @@ class DataTypes:
 
     def get(self, number: int) -> DataType:
         """The type of a number. MalformedFile where it is damaged, or without end."""
-        found = self._kept.get(number)
-        if found is None:
+        data_type = self._kept.get(number)
+        if data_type is None:
             if self._depth > MAX_DEPTH:
                 raise MalformedFile("types within types without end", offset=0)
             self._depth += 1
             try:
-                found = self._read(number)
+                data_type = self._read(number)
             finally:
                 self._depth -= 1
             if len(self._kept) >= MAX_KEPT:
                 self._kept.clear()
-            self._kept[number] = found
-        return found
+            self._kept[number] = data_type
+        return data_type
 
     def _find(self, number: int) -> TypeRecord | None:
-        found = self._resolve(number)
-        return None if found is None else self._types.find(found)
+        record = self._resolve(number)
+        return None if record is None else self._types.find(record)
 
     def _read(self, number: int) -> DataType:
         if number < FIRST_RECORD:
@@ -151,11 +151,11 @@ class DataTypes:
         if tag.is_forward:
             number = self._definitions.find(tag)
             record = None if number is None else self._types.find(number)
-            found = read_tag(record) if record else None
-            if found is None:
+            tag_type = read_tag(record) if record else None
+            if tag_type is None:
                 kind = _kind_of(tag)
                 return DataType(kind, tag.name, None, is_incomplete=True)
-            tag = found._replace(name=tag.name)
+            tag = tag_type._replace(name=tag.name)
         if tag.kind == cv.LF_ENUM:
             return self._read_enum(tag)
         if tag.name.startswith(RUST_ENUM):
@@ -168,14 +168,14 @@ class DataTypes:
         """Bases and members, in the order of the record; static ones are in no object."""
         if not tag.fields:
             return ()
-        found = []
+        members = []
         for field in walk_fields(self._find, tag.fields):
             if isinstance(field, BaseClass):
                 base = self.get(field.type)
-                found.append(Member(base.name, base, field.offset, is_base=True))
+                members.append(Member(base.name, base, field.offset, is_base=True))
             elif isinstance(field, DataMember):
-                found.append(self._member(field))
-        return tuple(found)
+                members.append(self._member(field))
+        return tuple(members)
 
     def _member(self, field: DataMember) -> Member:
         record = self._find(field.type) if field.type >= FIRST_RECORD else None
@@ -200,7 +200,9 @@ class DataTypes:
         if not tag.fields:
             return ()
         bits = 8 * (base.size or 8)
-        fields = (row for row in walk_fields(self._find, tag.fields) if isinstance(row, Enumerator))
+        fields = (
+            field for field in walk_fields(self._find, tag.fields) if isinstance(field, Enumerator)
+        )
         signed = base.encoding == "signed"
         return tuple(
             (_fit(enumerator.value, bits, signed=signed), enumerator.name) for enumerator in fields

@@ -178,9 +178,12 @@ class DebugInformation:
 
 def _find_in(contributions: list[Contribution], section: int, offset: int) -> Contribution | None:
     at = bisect_right(contributions, (section, offset), key=lambda contribution: contribution[:2])
-    for row in reversed(contributions[max(0, at - MAX_EMPTY) : at]):
-        if row.section == section and row.offset <= offset < row.offset + row.size:
-            return row
+    for candidate in reversed(contributions[max(0, at - MAX_EMPTY) : at]):
+        if (
+            candidate.section == section
+            and candidate.offset <= offset < candidate.offset + candidate.size
+        ):
+            return candidate
     return None
 
 

@@ -40,7 +40,7 @@ def measure_coverage(lookup: PdbLookup) -> PdbCoverage:
             if symbol.kind in cv.PROCEDURES and start is not None:
                 spans.append((start, start + symbol.length))
                 lined += symbol.length * module.lines.covers(symbol.section, symbol.offset)
-    known = {start for start, _ in spans}
-    spans += [(start, start + 1) for start in lookup.walk_public_code() if start not in known]
+    starts = {start for start, _ in spans}
+    spans += [(start, start + 1) for start in lookup.walk_public_code() if start not in starts]
     size = sum(end - start for start, end in spans)
     return PdbCoverage(len(spans), size, lined, has_inlines, tuple(sorted(spans)))

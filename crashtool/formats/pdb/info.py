@@ -29,7 +29,9 @@ def read_info(file: MultiStreamFile) -> Info:
     try:
         named, end = _read_names(data, InfoHeader.SIZE)
         count = (len(data) - end) // Index.SIZE
-        features = frozenset(row.value for row in Index.read_array(data, end, max(0, count)))
+        features = frozenset(
+            feature.value for feature in Index.read_array(data, end, max(0, count))
+        )
     except MalformedFile:  # old PDBs end after the identity
         named, features = {}, frozenset()
     return Info(head.guid, head.age, named, features)

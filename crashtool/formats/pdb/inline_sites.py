@@ -47,11 +47,11 @@ def find_inline_sites(stream: MsfStream, symbol: CodeSymbol, offset: int) -> lis
         if head.kind in (cv.S_INLINESITE, cv.S_INLINESITE2):
             start = InlineSiteSym.SIZE + COUNT_SIZE * (head.kind == cv.S_INLINESITE2)
             annotations = data[record + start : record + 2 + head.size]
-            found = find_annotation(annotations, offset - symbol.offset)
+            annotation = find_annotation(annotations, offset - symbol.offset)
             site = InlineSiteSym.read(data, record)
-            file, line = found or (None, None)
+            file, line = annotation or (None, None)
             chain.append(InlineSite(site.inlinee, file, line, record))
-            if found is not None and len(chain) > len(best):
+            if annotation is not None and len(chain) > len(best):
                 best = list(chain)
             if len(chain) > MAX_DEPTH:
                 raise MalformedFile("inlined calls without end", offset=symbol.record)

@@ -88,12 +88,12 @@ class LineTables:
 
     def find_line(self, section: int, offset: int) -> PdbLine | None:
         """The line at an offset of a section; None where there is none."""
-        at = bisect_right(self._lines, (section, offset), key=lambda row: row[:2])
+        at = bisect_right(self._lines, (section, offset), key=lambda line: line[:2])
         for part in reversed(self._lines[max(0, at - MAX_OVERLAPPING) : at]):
             if part.section == section and part.offset <= offset < part.offset + part.size:
-                found = self._find_in(part, offset - part.offset)
-                if found is not None:
-                    return PdbLine(self.find_file(found[0]), found[1])
+                line = self._find_in(part, offset - part.offset)
+                if line is not None:
+                    return PdbLine(self.find_file(line[0]), line[1])
         return None
 
     def covers(self, section: int, offset: int) -> bool:
@@ -113,14 +113,14 @@ class LineTables:
     def _find_in(self, part: LinePart, offset: int) -> tuple[int, int] | None:
         """The number of the file, and the line; of the last row at or before an offset."""
         best = -1
-        found = None
+        line = None
         for file, rows in self._walk_blocks(part):
-            at = bisect_right(rows, offset, key=lambda row: row[0]) - 1
+            at = bisect_right(rows, offset, key=lambda pair: pair[0]) - 1
             while at >= 0 and rows[at][1] in HIDDEN_LINES:
                 at -= 1
             if at >= 0 and rows[at][0] >= best:
-                best, found = rows[at][0], (file, rows[at][1])
-        return found
+                best, line = rows[at][0], (file, rows[at][1])
+        return line
 
     def _walk_blocks(self, part: LinePart) -> Iterator[tuple[int, list[tuple[int, int]]]]:
         """Of each block the number of its file, and its rows: an offset, a line."""
@@ -133,7 +133,7 @@ class LineTables:
                     f"{block.line_count} lines of a PDB are cut short", offset=offset
                 )
             data = self._stream.read_exactly(start, block.line_count * LINE_SIZE)
-            yield block.file, [(row[0], row[1] & LINE_MASK) for row in iter_unpack("<II", data)]
+            yield block.file, [(pair[0], pair[1] & LINE_MASK) for pair in iter_unpack("<II", data)]
             offset += max(block.size, LinesBlock.SIZE)
 
     def walk_parts(self) -> Iterator[tuple[int, int, list[tuple[int, int, int, int]]]]:
@@ -142,17 +142,17 @@ class LineTables:
 
         Of parts that begin together, as those of folded functions do, the last counts.
         """
-        for part in {row[:2]: row for row in self._lines}.values():
-            found = sorted(
+        for part in {line[:2]: line for line in self._lines}.values():
+            lines = sorted(
                 (offset, order, line, file)
                 for order, (file, rows) in enumerate(self._walk_blocks(part))
                 for offset, line in rows
                 if line not in HIDDEN_LINES
             )
-            ends = [offset for offset, *_ in found[1:]] + [part.size]
+            ends = [offset for offset, *_ in lines[1:]] + [part.size]
             rows = [
                 (offset, end - offset, line, file)
-                for (offset, _, line, file), end in zip(found, ends, strict=True)
+                for (offset, _, line, file), end in zip(lines, ends, strict=True)
                 if offset < end and line
             ]
             yield part.section, part.offset, rows
@@ -191,7 +191,7 @@ class LineTables:
             while offset + 2 * Index.SIZE <= len(data):
                 name, count = unpack_from("<II", data, offset)
                 offset += 2 * Index.SIZE
-                numbers = tuple(row.value for row in Index.read_array(data, offset, count))
+                numbers = tuple(number.value for number in Index.read_array(data, offset, count))
                 yield ImportedIds(self._read_name(name), numbers)
                 offset += count * Index.SIZE
 

@@ -150,12 +150,12 @@ class _LocalsReading:
         self.sites = sites
         self.frame = frame
         self.scopes = [(0, True)]
-        self.found: list[LocalSymbol] = []
+        self.symbols: list[LocalSymbol] = []
 
     def read(self) -> list[LocalSymbol]:
         has_ranges = False  # places of the last variable may follow
         for count, (record, head) in enumerate(walk_records(self.data)):
-            if count >= MAX_RECORDS or len(self.found) > MAX_VARIABLES:
+            if count >= MAX_RECORDS or len(self.symbols) > MAX_VARIABLES:
                 raise MalformedFile("a procedure of too many symbols", offset=record)
             if head.kind in cv.RANGES:
                 if has_ranges:
@@ -167,13 +167,13 @@ class _LocalsReading:
             elif head.kind in CLOSING and len(self.scopes) > 1:
                 self.scopes.pop()
             elif self.scopes[-1][1] and head.kind in READERS:
-                self.found.append(READERS[head.kind](self, record, head))
+                self.symbols.append(READERS[head.kind](self, record, head))
                 has_ranges = head.kind in (cv.S_LOCAL, cv.S_FILESTATIC)
         # MSVC writes what it has optimized twice, the second time as if it had one place for ever.
-        exact = {(symbol.owner, symbol.name) for symbol in self.found if not symbol.is_old}
+        exact = {(symbol.owner, symbol.name) for symbol in self.symbols if not symbol.is_old}
         return [
             symbol
-            for symbol in self.found
+            for symbol in self.symbols
             if not symbol.is_old or (symbol.owner, symbol.name) not in exact
         ]
 
@@ -191,13 +191,13 @@ class _LocalsReading:
     def _add_part(self, record: int) -> None:
         part = read_part(self.data, record, self.position)
         if part is not None:
-            last = self.found[-1]
+            last = self.symbols[-1]
             if isinstance(part.place, InFrame):
                 base = (
                     self.frame.argument_base if last.kind == "argument" else self.frame.local_base
                 )
                 part = part._replace(place=self._in_frame(part.place, base))
-            self.found[-1] = last._replace(parts=(*last.parts, part))
+            self.symbols[-1] = last._replace(parts=(*last.parts, part))
 
     def _in_frame(self, frame: InFrame, base: int) -> InMemory | Untold:
         if not base:

@@ -104,7 +104,7 @@ class PdbLookup:
         """Everyone's number of what a module exports under its own; None where there is none."""
         key = module.lower()
         if key not in self._exports:
-            names = [row.name.lower() for row in self._dbi.modules]
+            names = [module_info.name.lower() for module_info in self._dbi.modules]
             opened = self._open_module(names.index(key)) if key in names else None
             self._exports[key] = opened.lines.read_exports() if opened else {}
         return self._exports[key].get(number)
@@ -156,7 +156,9 @@ class PdbLookup:
 
     def walk_publics(self) -> Iterator[tuple[int, int]]:
         """Section and offset of each public symbol of code, none twice."""
-        return (row for row in self._publics.walk_positions() if self._map.has_code(row[0]))
+        return (
+            public for public in self._publics.walk_positions() if self._map.has_code(public[0])
+        )
 
     def name_public(self, address: int) -> str:
         """The last public symbol at an address of the image, or before it; "" without."""
@@ -264,14 +266,14 @@ class PdbLookup:
     @staticmethod
     def _find_inlined(module: OpenModule, symbol: CodeSymbol, offset: int) -> list[CodeLocation]:
         """The calls that were merged into a procedure at an offset, the outermost first."""
-        found = []
+        calls = []
         for site in find_inline_sites(module.stream, symbol, offset):
             file, first = module.lines.find_inlinee(site.inlinee) or (None, 0)
             path = module.lines.find_file(site.file if site.file is not None else file or 0)
             line = 0 if site.line is None else first + site.line
             name = module.names.name_function(site.inlinee)
-            found.append(CodeLocation(name, None, path, line))
-        return found
+            calls.append(CodeLocation(name, None, path, line))
+        return calls
 
     def _find_public(
         self,

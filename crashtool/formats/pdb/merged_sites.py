@@ -53,7 +53,7 @@ class MergedSite(NamedTuple):
 
     def find(self, address: int) -> SiteCode | None:
         """The first piece that has an address."""
-        return next((row for row in self.code if row.start <= address < row.end), None)
+        return next((span for span in self.code if span.start <= address < span.end), None)
 
 
 def list_sites(stream: MsfStream, symbol: CodeSymbol, base: int) -> list[MergedSite]:
@@ -66,9 +66,11 @@ def list_sites(stream: MsfStream, symbol: CodeSymbol, base: int) -> list[MergedS
             start = InlineSiteSym.SIZE + COUNT_SIZE * (head.kind == cv.S_INLINESITE2)
             annotations = data[record + start : record + 2 + head.size]
             code = [
-                SiteCode(base + row.start, base + row.end, row.file, row.line)
-                for row in walk_annotations(annotations)
-                if row.end is not None and row.start < row.end
+                SiteCode(
+                    base + annotation.start, base + annotation.end, annotation.file, annotation.line
+                )
+                for annotation in walk_annotations(annotations)
+                if annotation.end is not None and annotation.start < annotation.end
             ]
             inlinee = InlineSiteSym.read(data, record).inlinee
             sites.append(MergedSite(inlinee, chain[-1] if chain else -1, len(chain), code))
@@ -88,16 +90,20 @@ def tell_sites(
     At each address the deepest site that has it counts, with all that it is inside.
     """
     low, high = span
-    edges = {low, high} | {row[0] for row in rows} | {row[0] + row[1] for row in rows}
+    edges = (
+        {low, high}
+        | {stretch[0] for stretch in rows}
+        | {stretch[0] + stretch[1] for stretch in rows}
+    )
     edges |= {edge for site in sites for code in site.code for edge in (code.start, code.end)}
     places = sorted(edge for edge in edges if low <= edge <= high)
     owners = [-1] * len(places)
     for number in sorted(range(len(sites)), key=lambda number: (sites[number].depth, -number)):
-        for row in sites[number].code:
-            first, last = bisect_left(places, row.start), bisect_left(places, row.end)
+        for stretch in sites[number].code:
+            first, last = bisect_left(places, stretch.start), bisect_left(places, stretch.end)
             owners[first:last] = [number] * (last - first)
     telling = _Telling(sites, tables)
-    starts = [row[0] for row in rows]
+    starts = [stretch[0] for stretch in rows]
     for at, (address, following) in enumerate(pairwise(places)):
         index = bisect_right(starts, address) - 1
         own = rows[index] if index >= 0 and address < sum(rows[index][:2]) else None

@@ -91,10 +91,10 @@ class ModuleCode:
     def _walk_back(self, section: int, offset: int) -> Iterator[CodeSymbol]:
         at = bisect_right(self._symbols, (section, offset), key=lambda symbol: symbol[:2])
         for index in range(at - 1, -1, -1):
-            row = self._symbols[index]
-            if row.section != section:
+            entry = self._symbols[index]
+            if entry.section != section:
                 return
-            yield row
+            yield entry
 
     @staticmethod
     def _walk(stream: MsfStream, end: int) -> Iterator[CodeSymbol]:

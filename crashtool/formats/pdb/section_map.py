@@ -56,12 +56,12 @@ class AddressMap:
 
     def find_section(self, address: int) -> tuple[int, int] | None:
         """The section and the offset in it of an address in the image."""
-        found = self._to_source.find(address) if self._to_source else address
-        if found is None:
+        source = self._to_source.find(address) if self._to_source else address
+        if source is None:
             return None
         for number, (start, size) in enumerate(self.sections, 1):
-            if start <= found < start + size:
-                return number, found - start
+            if start <= source < start + size:
+                return number, source - start
         return None
 
     def is_inserted(self, address: int) -> bool:
@@ -107,8 +107,8 @@ class _Omap:
         """Where an address was before, or that of the last byte before it that was anywhere."""
         last = self._find_row(address)
         for index in range(last, max(-1, last - MAX_INSERTED), -1):
-            row = self._read_row(index)
-            if 0 < row.target < TOP:
-                return row.target + address - row.source
-            address = row.source - 1
+            entry = self._read_row(index)
+            if 0 < entry.target < TOP:
+                return entry.target + address - entry.source
+            address = entry.source - 1
         return None

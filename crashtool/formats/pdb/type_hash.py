@@ -104,8 +104,8 @@ class TypeDefinitions:
         for name in filter(None, names):
             for number in self._walk_hashed(name):
                 record = self._types.find(number)
-                found = read_tag(record) if record else None
-                if found and not found.is_forward and _is_same(found, reference):
+                tag = read_tag(record) if record else None
+                if tag and not tag.is_forward and _is_same(tag, reference):
                     yield number
 
     def _walk_hashed(self, name: str) -> Iterator[int]:
@@ -131,15 +131,15 @@ class TypeDefinitions:
         return named
 
 
-def _is_same(found: TagType, reference: TagType) -> bool:
+def _is_same(tag: TagType, reference: TagType) -> bool:
     """Whether a definition is that of a reference: `class` and `struct` are not told apart."""
-    if (
-        found.kind in (cv.LF_UNION, cv.LF_ENUM) or reference.kind in (cv.LF_UNION, cv.LF_ENUM)
-    ) and (found.kind != reference.kind):
+    if (tag.kind in (cv.LF_UNION, cv.LF_ENUM) or reference.kind in (cv.LF_UNION, cv.LF_ENUM)) and (
+        tag.kind != reference.kind
+    ):
         return False
-    if found.unique_name and reference.unique_name:
-        return found.unique_name == reference.unique_name
-    return found.name == reference.name
+    if tag.unique_name and reference.unique_name:
+        return tag.unique_name == reference.unique_name
+    return tag.name == reference.name
 
 
 def _walk_places(hashes: TypeHashes, wanted: int) -> Iterator[int]:

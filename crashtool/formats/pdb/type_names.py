@@ -123,8 +123,8 @@ class TypeNames:
     # -- ids
 
     def _find_id(self, number: int) -> TypeRecord | None:
-        found = self._resolve(number)
-        return None if found is None else self._ids.find(found)
+        record = self._resolve(number)
+        return None if record is None else self._ids.find(record)
 
     def _name_id(self, record: TypeRecord) -> str:
         with self._deeper(record):
@@ -152,8 +152,8 @@ class TypeNames:
     # -- types
 
     def _find_type(self, number: int) -> TypeRecord | None:
-        found = self._resolve(number)
-        return None if found is None else self._types.find(found)
+        record = self._resolve(number)
+        return None if record is None else self._types.find(record)
 
     def name_type(self, number: int, *, is_const: bool = False) -> str:
         """A type as C++ has it; one that cannot be found is named by its number."""

@@ -44,7 +44,7 @@ class TypeRecord(NamedTuple):
         """A list of 32-bit numbers behind their count. MalformedFile when they do not fit."""
         count = self.read_number(offset)
         rows = Index.read_array(self.data, offset + Index.SIZE, count)
-        return tuple(row.value for row in rows)
+        return tuple(index.value for index in rows)
 
     def read_short(self, offset: int) -> int:
         """The 16-bit number at an offset; what is cut short counts as zeros."""

@@ -62,9 +62,9 @@ class PdbVariables:
         owners = [0, *(site.record for site in sites)]
         point = CodePoint(self._lookup, machine, address, frame)
         scopes: dict[int, list[FoundVariable]] = {owner: [] for owner in owners}
-        for row in read_locals(data, position, frozenset(owners), frame):
-            if row.owner in scopes and not row.name.startswith(OWN_PREFIX):
-                scopes[row.owner].append(self._describe(module, row, point))
+        for local in read_locals(data, position, frozenset(owners), frame):
+            if local.owner in scopes and not local.name.startswith(OWN_PREFIX):
+                scopes[local.owner].append(self._describe(module, local, point))
         code: tuple[tuple[int, int], ...] = ()
         if not frame.is_optimized:  # optimized code may have parts elsewhere, as MSVC's has
             start = address - inner

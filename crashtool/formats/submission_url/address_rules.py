@@ -222,13 +222,13 @@ def plain_http(draft: PartlyFixedUrl) -> UrlFault | None:
     hosted = parts.host.lower() == HOSTED_NAME
     ports = {None: None, 80: None, PLAIN_PORT: str(TLS_PORT)}
     number = None if parts.port is None else parts.port_number
-    known = number in ports and (parts.port is None or number is not None)
+    is_known = number in ports and (parts.port is None or number is not None)
     return UrlFault(
         ERROR if hosted else WARNING,
         "The URL says http: nothing is encrypted.",
         "Everyone on the way can read the token and the memory in the dumps, and where the server "
         "redirects to https, Crashpad does not follow: the report is lost.",
-        parts._replace(scheme="https", port=ports[number]).text if known else None,
+        parts._replace(scheme="https", port=ports[number]).text if is_known else None,
     )
 
 

@@ -103,15 +103,17 @@ def placeholder(draft: PartlyFixedUrl) -> UrlFault | None:
     reading = _find_reading(draft)
     parts = draft.parts
     host = find_host_placeholder(parts.host)
-    found = {"host": host} if host else {}
+    placeholders = {"host": host} if host else {}
     if reading is not None:
         values = {
             "universe": reading.universe if reading.form == HOSTED else "",
             "token": reading.token,
             "format": reading.format,
         }
-        found |= {name: value for name, value in values.items() if is_placeholder(value)}
-    if not found and (variables := find_variables(f"{parts.host}{parts.path}?{parts.query or ''}")):
+        placeholders |= {name: value for name, value in values.items() if is_placeholder(value)}
+    if not placeholders and (
+        variables := find_variables(f"{parts.host}{parts.path}?{parts.query or ''}")
+    ):
         shown = " and ".join(f"`{redact_token(text)[:40]}`" for text in dict.fromkeys(variables))
         return UrlFault(
             ERROR,
@@ -119,9 +121,9 @@ def placeholder(draft: PartlyFixedUrl) -> UrlFault | None:
             "What should have replaced it (a shell, a build script) did not, and the server is "
             "sent its name.",
         )
-    if found:
+    if placeholders:
         shown = " and ".join(
-            f"{name} (`{redact_token(value)[:40]}`)" for name, value in found.items()
+            f"{name} (`{redact_token(value)[:40]}`)" for name, value in placeholders.items()
         )
         return UrlFault(
             ERROR,
@@ -222,11 +224,11 @@ def parameter_repeated(draft: PartlyFixedUrl) -> UrlFault | None:
         return None
     rows = draft.parts.parameters
     kept = [
-        row
-        for index, row in enumerate(rows)
-        if row[0] not in ("token", "format") or row not in rows[:index]
+        pair
+        for index, pair in enumerate(rows)
+        if pair[0] not in ("token", "format") or pair not in rows[:index]
     ]
-    same = len([row for row in kept if row[0] in twice]) == len(twice)
+    same = len([pair for pair in kept if pair[0] in twice]) == len(twice)
     return UrlFault(
         ERROR,
         f"The query gives {' and '.join(twice)} more than once.",
@@ -242,9 +244,9 @@ def format_missing(draft: PartlyFixedUrl) -> UrlFault | None:
         return None
     wanted = draft.purpose.format or "minidump"
     mended = None
-    bare = [row for row in reading.attributes if row[0] in FORMATS and not row[1]]
+    bare = [pair for pair in reading.attributes if pair[0] in FORMATS and not pair[1]]
     if reading.form == SELF_HOSTED and bare:  # a form that a page of Backtrace's manual shows
-        others = tuple(row for row in reading.attributes if row not in bare)
+        others = tuple(pair for pair in reading.attributes if pair not in bare)
         mended = build_url(reading._replace(format=bare[0][0], attributes=others))
     elif reading.token and reading.token not in FORMATS:
         mended = build_url(reading._replace(format=wanted))

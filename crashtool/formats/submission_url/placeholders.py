@@ -55,15 +55,15 @@ ENCODED = re.compile(r"%[0-9A-Fa-f]{2}")
 
 def find_variables(text: str) -> list[str]:
     """The variables in a URL's own text, percent-encoding and all, in order."""
-    return [found for found in VARIABLE.findall(text) if not _is_encoding(found, text)]
+    return [variable for variable in VARIABLE.findall(text) if not _is_encoding(variable, text)]
 
 
-def _is_encoding(found: str, text: str) -> bool:
+def _is_encoding(variable: str, text: str) -> bool:
     """Whether `%C3%` is the beginning of two encoded bytes: both of its signs begin one."""
-    if not found.startswith("%"):
+    if not variable.startswith("%"):
         return False
-    index = text.find(found)
-    last = index + len(found) - 1
+    index = text.find(variable)
+    last = index + len(variable) - 1
     return bool(ENCODED.match(text, index) and ENCODED.match(text, last))
 
 
@@ -77,7 +77,8 @@ def is_placeholder(text: str) -> bool:
         return True
     plain = text.lower().replace("_", "").replace("-", "").replace(" ", "")
     return plain in WORDS or any(
-        len(plain) >= least and not plain.strip(row) for row, least in SHORTEST_ROW.items()
+        len(plain) >= least and not plain.strip(characters)
+        for characters, least in SHORTEST_ROW.items()
     )
 
 

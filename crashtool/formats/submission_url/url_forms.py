@@ -26,8 +26,8 @@ class Format(NamedTuple):
 
 
 FORMATS = {
-    row.name: row
-    for row in (
+    url_format.name: url_format
+    for url_format in (
         Format("minidump", "submission", "minidumps, as crashpad_handler sends them"),
         Format("json", "submission", "reports in Backtrace's own JSON"),
         Format("btt", "submission", "snapshots of Backtrace's own tracers"),
@@ -212,8 +212,8 @@ def convert(
 
 def token_kind(format_name: str) -> str:
     """Which kind of token a format's endpoint takes: "submission" or "symbol"."""
-    found = FORMATS.get(format_name)
-    return found.token if found else "submission"
+    url_format = FORMATS.get(format_name)
+    return url_format.token if url_format else "submission"
 
 
 def _move(url: SubmissionUrl, form: str, universe: str, host: str) -> SubmissionUrl:

@@ -58,7 +58,7 @@ class UrlParts(NamedTuple):
 
     def parameter(self, name: str) -> str | None:
         """The first value of a query parameter as written; None when it is not there."""
-        return next((value for found, value in self.parameters if found == name), None)
+        return next((value for key, value in self.parameters if key == name), None)
 
     @property
     def is_loopback(self) -> bool:
@@ -107,8 +107,8 @@ def _split_port(host: str) -> tuple[str, str | None]:
 
 
 def _cut(text: str, delimiter: str) -> tuple[str, str | None]:
-    before, found, after = text.partition(delimiter)
-    return before, after if found else None
+    before, separator, after = text.partition(delimiter)
+    return before, after if separator else None
 
 
 def _after(delimiter: str, piece: str | None) -> str:

@@ -9,14 +9,14 @@ class FrameView(Protocol):
     """A frame as far as it is known: asked for what says where its variables are.
 
     `base`: where its module is loaded; `address`: the instruction that was looked up, in a caller
-    the call; `return_address`: where it goes on, None when it did not call. `found`: room for what
-    the reader of a debug file has learnt of this frame.
+    the call; `return_address`: where it goes on, None when it did not call. `answers`: room for
+    what the reader of a debug file has learnt of this frame.
     """
 
     base: int
     address: int
     return_address: int | None
-    found: dict[object, object]
+    answers: dict[object, object]
 
     def read_register(self, name: str) -> bytes | None:
         """A register's bytes, the lowest first, whole; None when the walk does not know it.

@@ -35,13 +35,13 @@ def cpp_document(
 
     `findings` are those of make-url and annotate, with the same keys as theirs.
     """
-    found = [dict(finding) for finding in findings]
+    plain = [dict(finding) for finding in findings]
     return {
         "scaffold": "cpp",
-        "valid": all(finding["severity"] != ERROR for finding in found),
+        "valid": all(finding["severity"] != ERROR for finding in plain),
         "files": [file._asdict() for file in written],
         "settings": _settings_document(integration),
-        "findings": found,
+        "findings": plain,
         "notes": list(notes),
     }
 

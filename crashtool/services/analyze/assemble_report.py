@@ -174,8 +174,8 @@ class _Analysis:
         reason = self._reason(record)
         registers = thread.registers if thread else self._registers(record.context)
         frame = self._context_frame(registers) if registers else None
-        known = reason.address_kind in ("memory", "instruction")
-        address_module = self.map.find(reason.address) if known else None
+        has_address = reason.address_kind in ("memory", "instruction")
+        address_module = self.map.find(reason.address) if has_address else None
         return Crash(
             reason=reason,
             code=record.code,

@@ -105,13 +105,13 @@ def _walk_others(path: str, stack: ExitStack) -> Iterator[FoundDump | Unreadable
     from crashtool.services.files.unwrap_dumps import UnusableInput
 
     spool = stack.enter_context(Scratch())
-    for found in find_dumps([path], spool, getattr(sys.stdin, "buffer", None)):
-        if isinstance(found, UnusableInput):
-            yield Unreadable(found.path, found.error)
+    for dump in find_dumps([path], spool, getattr(sys.stdin, "buffer", None)):
+        if isinstance(dump, UnusableInput):
+            yield Unreadable(dump.path, dump.error)
             continue
-        found.discard_attachments()
+        dump.discard_attachments()
         yield FoundDump(
-            os.fspath(found.file), found.path, found.note or "", found.fields, found.temporary
+            os.fspath(dump.file), dump.path, dump.note or "", dump.fields, dump.temporary
         )
 
 

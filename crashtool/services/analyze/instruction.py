@@ -69,11 +69,11 @@ def describe_instruction(registers: Registers, read_code: ReadCode) -> str:
     decoder = _make_decoder(_load_capstone(), registers)
     if decoder is None:
         return ""
-    found = next(decoder.disasm(code, registers.instruction_pointer, 1), None)
-    if found is None:
+    decoded = next(decoder.disasm(code, registers.instruction_pointer, 1), None)
+    if decoded is None:
         return ""
-    text = f"{found.mnemonic} {found.op_str}".strip().replace(" ptr ", " ")
-    told = "; ".join(_words(access, registers) for access in _find_accesses(found, registers))
+    text = f"{decoded.mnemonic} {decoded.op_str}".strip().replace(" ptr ", " ")
+    told = "; ".join(_words(access, registers) for access in _find_accesses(decoded, registers))
     return f"{text}   {told}" if told else text
 
 
@@ -84,75 +84,77 @@ def decode_code(registers: Registers, code: bytes, address: int) -> list[Decoded
     decoder = _make_decoder(_load_capstone(), registers)
     if decoder is None:
         return []
-    return [_decode(found, registers.architecture) for found in decoder.disasm(code, address)]
+    return [_decode(decoded, registers.architecture) for decoded in decoder.disasm(code, address)]
 
 
-def _decode(found: Any, architecture: str) -> DecodedInstruction:
-    flow = _find_flow(found)
+def _decode(decoded: Any, architecture: str) -> DecodedInstruction:
+    flow = _find_flow(decoded)
     operands = tuple(
         made
-        for operand in found.operands
-        if (made := _decode_operand(found, operand, architecture)) is not None
+        for operand in decoded.operands
+        if (made := _decode_operand(decoded, operand, architecture)) is not None
     )
     target = None
     if flow and isinstance(last := operands[-1] if operands else None, NumberOperand):
         target = last.number
-    _, written = found.regs_access()
-    names = frozenset(_find_whole(found.reg_name(number), architecture) for number in written)
-    mnemonic = "" if _does_more(found) else found.mnemonic
-    return DecodedInstruction(found.address, found.size, mnemonic, operands, names, flow, target)
+    _, written = decoded.regs_access()
+    names = frozenset(_find_whole(decoded.reg_name(number), architecture) for number in written)
+    mnemonic = "" if _does_more(decoded) else decoded.mnemonic
+    return DecodedInstruction(
+        decoded.address, decoded.size, mnemonic, operands, names, flow, target
+    )
 
 
-def _does_more(found: Any) -> bool:
+def _does_more(decoded: Any) -> bool:
     """Whether an instruction of ARM64 shifts or widens an operand, or moves the address on."""
     from capstone import CS_OP_MEM
 
-    if getattr(found, "writeback", False):
+    if getattr(decoded, "writeback", False):
         return True
     return any(
         bool(getattr(operand, "ext", 0))
         or bool(operand.type != CS_OP_MEM and getattr(getattr(operand, "shift", None), "type", 0))
-        for operand in found.operands
+        for operand in decoded.operands
     )
 
 
-def _find_flow(found: Any) -> Flow:
+def _find_flow(decoded: Any) -> Flow:
     from capstone import CS_GRP_CALL, CS_GRP_JUMP, CS_GRP_RET
 
-    if CS_GRP_CALL in found.groups or found.mnemonic in ("bl", "blr"):
+    if CS_GRP_CALL in decoded.groups or decoded.mnemonic in ("bl", "blr"):
         return "call"
-    if CS_GRP_RET in found.groups:
+    if CS_GRP_RET in decoded.groups:
         return "return"
-    if CS_GRP_JUMP in found.groups:
-        is_always = found.mnemonic.split()[-1] in ("jmp", "b", "br")
+    if CS_GRP_JUMP in decoded.groups:
+        is_always = decoded.mnemonic.split()[-1] in ("jmp", "b", "br")
         return "jump" if is_always else "branch"
     return ""
 
 
 def _decode_operand(
-    found: Any, operand: Any, architecture: str
+    decoded: Any, operand: Any, architecture: str
 ) -> MemoryOperand | RegisterOperand | NumberOperand | None:
     from capstone import CS_OP_IMM, CS_OP_MEM, CS_OP_REG
 
     if operand.type == CS_OP_IMM:
         return NumberOperand(operand.imm)
     if operand.type == CS_OP_REG:
-        name = found.reg_name(operand.reg)
+        name = decoded.reg_name(operand.reg)
         return RegisterOperand(_find_whole(name, architecture), _find_size(name, operand))
     if operand.type != CS_OP_MEM:
         return None
     memory = operand.mem
     base, index = (
-        _find_whole(found.reg_name(number), architecture) if number else ""
+        _find_whole(decoded.reg_name(number), architecture) if number else ""
         for number in (memory.base, memory.index)
     )
     displacement, is_plain = memory.disp, not bool(getattr(memory, "segment", None))
     if base in ("rip", "eip"):
-        base, displacement = "", displacement + found.address + found.size
-    if "mm" in index or getattr(operand, "ext", False) or getattr(found, "writeback", False):
+        base, displacement = "", displacement + decoded.address + decoded.size
+    if "mm" in index or getattr(operand, "ext", False) or getattr(decoded, "writeback", False):
         is_plain = False
-    does = _find_deed(found, operand)
-    size = getattr(operand, "size", 0) or _find_transfer(found)
+    does = _find_deed(decoded, operand)
+    size = getattr(operand, "size", 0) or _find_transfer(decoded)
     return MemoryOperand(base, index, _factor(operand), displacement, size, does, is_plain)
 
 
@@ -177,9 +179,9 @@ def _find_size(name: str, operand: Any) -> int:
     return 4 if name.startswith(("w", "r")) else 8
 
 
-def _find_transfer(found: Any) -> int:
+def _find_transfer(decoded: Any) -> int:
     """How many bytes a load or store of ARM moves for its first register; 0 for others."""
-    mnemonic = found.mnemonic
+    mnemonic = decoded.mnemonic
     if not mnemonic.startswith(("ld", "st")):
         return 0
     sizes = {"b": 1, "h": 2}
@@ -187,7 +189,7 @@ def _find_transfer(found: Any) -> int:
         return 4
     if mnemonic[-1] in sizes:
         return sizes[mnemonic[-1]]
-    first = found.reg_name(found.operands[0].reg)
+    first = decoded.reg_name(decoded.operands[0].reg)
     return {"w": 4, "s": 4, "x": 8, "d": 8, "q": 16, "r": 4, "f": 8, "l": 8}.get(first[:1], 0)
 
 
@@ -228,22 +230,22 @@ def _make_decoder(capstone: Any, registers: Registers) -> Any:
     return decoder
 
 
-def _find_accesses(found: Any, registers: Registers) -> Iterator[Access]:
-    if found.mnemonic.startswith(IDLE):
+def _find_accesses(decoded: Any, registers: Registers) -> Iterator[Access]:
+    if decoded.mnemonic.startswith(IDLE):
         return
-    for operand in found.operands:
-        access = _read_operand(found, operand, registers)
+    for operand in decoded.operands:
+        access = _read_operand(decoded, operand, registers)
         if access:
             yield access
     if registers.architecture in ("x86", "x86_64"):
         name = "rsp" if registers.width == 8 else "esp"  # noqa: PLR2004 (bytes of a pointer)
-        if found.mnemonic.startswith(PUSHES):
+        if decoded.mnemonic.startswith(PUSHES):
             yield Access("writes", registers.stack_pointer - registers.width, (name,))
-        elif found.mnemonic.startswith(POPS):
+        elif decoded.mnemonic.startswith(POPS):
             yield Access("reads", registers.stack_pointer, (name,))
 
 
-def _read_operand(found: Any, operand: Any, registers: Registers) -> Access | None:
+def _read_operand(decoded: Any, operand: Any, registers: Registers) -> Access | None:
     """The memory of an operand; None for another operand, or when its address is not known."""
     from capstone import CS_OP_MEM
 
@@ -251,45 +253,45 @@ def _read_operand(found: Any, operand: Any, registers: Registers) -> Access | No
         return None
     memory, address, used = operand.mem, operand.mem.disp, []
     segment = getattr(memory, "segment", 0)
-    if segment and found.reg_name(segment) in ("fs", "gs"):
+    if segment and decoded.reg_name(segment) in ("fs", "gs"):
         return None  # the dump does not say where thread-local storage is
     parts = ((memory.base, 1), (memory.index, _factor(operand)))
     for number, factor in parts:
         if not number:
             continue
-        name = found.reg_name(number)
-        value = _value(name, found, registers)
+        name = decoded.reg_name(number)
+        value = _value(name, decoded, registers)
         if value is None:
             return None
         address += factor * value
         if name not in ("rip", "eip", "pc"):
             used.append(name)
     return Access(
-        _find_deed(found, operand), address & ((1 << 8 * registers.width) - 1), tuple(used)
+        _find_deed(decoded, operand), address & ((1 << 8 * registers.width) - 1), tuple(used)
     )
 
 
-def _find_deed(found: Any, operand: Any) -> str:
+def _find_deed(decoded: Any, operand: Any) -> str:
     """What an instruction does to a memory operand. capstone takes the stores of ARM64 for both,
     and stores of vectors for loads.
     """
     from capstone import CS_AC_READ, CS_AC_WRITE
 
-    kinds = [other.type for other in found.operands]
+    kinds = [other.type for other in decoded.operands]
     is_first = kinds[0] == operand.type and kinds.count(operand.type) == 1
-    if found.mnemonic.startswith("st") or (is_first and found.mnemonic.startswith(STORES)):
+    if decoded.mnemonic.startswith("st") or (is_first and decoded.mnemonic.startswith(STORES)):
         return "writes"
     deeds = {CS_AC_WRITE: "writes", CS_AC_READ | CS_AC_WRITE: "reads and writes"}
     return deeds.get(operand.access, "reads")
 
 
-def _value(name: str, found: Any, registers: Registers) -> int | None:
+def _value(name: str, decoded: Any, registers: Registers) -> int | None:
     """A register's value, also of half a register; the instruction pointer is at the next one."""
     if name in ZEROS:
         return 0
     values = registers.values
     if name in ("rip", "eip"):
-        return int(found.address + found.size)
+        return int(decoded.address + decoded.size)
     name = ALIASES.get(registers.architecture, {}).get(name, name)
     if name in values:
         if name == "pc" and registers.architecture == "arm":

@@ -57,7 +57,7 @@ def mask_secrets(text: str) -> str:
     kept, done = bytearray(), 0
     if not any(marker in data for kind in list_kinds() for marker in kind.markers):
         return redact_token(text)  # as of most texts; patterns take long to compile
-    for secret in sorted(walk_secrets(data, 0, len(data)), key=lambda found: found.start):
+    for secret in sorted(walk_secrets(data, 0, len(data)), key=lambda secret: secret.start):
         if secret.step == 1 and secret.end > done:
             kept += data[done : max(done, secret.start)]
             if secret.start >= done:
@@ -133,12 +133,12 @@ def _walk_window(
         rows = places.setdefault(encoding, {}).setdefault(marker, [])
         if len(rows) < MAX_MARKERS:
             rows.append(offset // step)
-    for encoding, found in sorted(places.items()):
+    for encoding, matches in sorted(places.items()):
         reading = _read_as(window, encoding)
         if reading is None:
             continue
         for kind in list_kinds():
-            for secret in _walk_kind(kind, reading, found):
+            for secret in _walk_kind(kind, reading, matches):
                 yield kind, reading, secret
 
 

@@ -89,21 +89,21 @@ def add_stack_hints(report: CrashReport) -> CrashReport:
     crash, thread = report.crash, report.crashed_thread
     if crash is None or thread is None or not crash.reason.is_crash:
         return report
-    found = (_end(thread.frames), _recursion(thread.frames), _unloaded(thread.frames))
-    new = tuple(hint for hint in found if hint and hint not in crash.hints)
+    hints = (_end(thread.frames), _recursion(thread.frames), _unloaded(thread.frames))
+    new = tuple(hint for hint in hints if hint and hint not in crash.hints)
     return report._replace(crash=crash._replace(hints=crash.hints + new)) if new else report
 
 
 def _end(frames: Sequence[Frame]) -> str:
     """What the runtime's functions at the top of the stack mean, the most telling of them."""
-    found = {
+    hints = {
         BY_NAME[name]
         for frame in frames[:MAX_LOOKED_AT]
         if frame.trust not in GUESSED
         for name in _names(frame)
         if name in BY_NAME
     }
-    return next((sentence for sentence, _ in MEANINGS if sentence in found), "")
+    return next((sentence for sentence, _ in MEANINGS if sentence in hints), "")
 
 
 def _names(frame: Frame) -> list[str]:

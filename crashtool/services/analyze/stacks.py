@@ -100,8 +100,8 @@ def walk_stacks(
     )
     crash = report.crash
     if crash and crash.frame:
-        found = threads[report.crashing_thread] if report.crashing_thread is not None else None
-        frame = found.frames[0] if found and found.frames else walks.look_up(crash.frame)
+        crashing = threads[report.crashing_thread] if report.crashing_thread is not None else None
+        frame = crashing.frames[0] if crashing and crashing.frames else walks.look_up(crash.frame)
         instruction = "" if until else walks.instruction(crash)
         pointer = walks.find_bad_pointer(crash) if walks.crashed_stack and not until else None
         crash = crash._replace(frame=frame, instruction=instruction, bad_pointer=pointer)
@@ -282,10 +282,12 @@ class _Walks:
     def _name_generated(self, frame: Frame) -> Frame:
         if self.symbols is None:
             return frame
-        found = self.symbols.find_generated(self.report.process.id, frame.instruction)
-        if found is None:
+        generated = self.symbols.find_generated(self.report.process.id, frame.instruction)
+        if generated is None:
             return frame
-        return frame._replace(function=found.name, function_offset=frame.instruction - found.start)
+        return frame._replace(
+            function=generated.name, function_offset=frame.instruction - generated.start
+        )
 
     def instruction(self, crash: Crash) -> str:
         """The instruction that crashed, with what it touched; "" when its code is not known.

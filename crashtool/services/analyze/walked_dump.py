@@ -36,7 +36,7 @@ def find_vectors(dump: Minidump, thread_id: int, *, is_crashed: bool) -> dict[st
     """The registers of 128 bits of a thread; of the crashed one, as the exception has them."""
     if is_crashed and dump.exception and dump.exception.context.size:
         return dump.read_vectors(dump.exception.context)
-    thread = next((row for row in dump.threads if row.id == thread_id), None)
+    thread = next((thread for thread in dump.threads if thread.id == thread_id), None)
     return dump.read_vectors(thread.context) if thread else {}
 
 

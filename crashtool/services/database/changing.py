@@ -83,7 +83,7 @@ def choose_stale(
     """
     stale = []
     size = 0
-    for report in sorted(database.reports, key=lambda row: row.created or 0, reverse=True):
+    for report in sorted(database.reports, key=lambda report: report.created or 0, reverse=True):
         size += report.total_size
         is_old = age is not None and report.created is not None and now - report.created > age
         is_beyond = max_size is not None and size > max_size

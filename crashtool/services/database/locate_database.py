@@ -105,12 +105,14 @@ def _find_one(
     stem = wanted.replace("-", "")
     begin = bisect_left(digits, stem)
     end = bisect_left(digits, stem + "g") if stem else begin  # behind every digit
-    found = [report for report in reports[begin:end] if str(report.uuid).startswith(wanted)]
-    if len(found) == 1:
-        return found[0]
-    if not found:
+    matching = [report for report in reports[begin:end] if str(report.uuid).startswith(wanted)]
+    if len(matching) == 1:
+        return matching[0]
+    if not matching:
         raise UsageError(f"no report of {database.path} has the UUID {text}", hint="database list")
-    raise UsageError(f"{len(found)} reports have a UUID that begins with {text}: give more of it")
+    raise UsageError(
+        f"{len(matching)} reports have a UUID that begins with {text}: give more of it"
+    )
 
 
 def _find_database(text: str, folder: Path) -> Database:

@@ -60,8 +60,8 @@ class MacLayout:
 
     def change(self, report: DatabaseReport, state: str, update: Update) -> Path:
         """Change a report's attributes and bring it into the state's folder."""
-        prefix, known = _read_known(report.path)
-        rows = pack_mac_metadata(update(read_mac_metadata(known))).items()
+        prefix, values = _read_known(report.path)
+        rows = pack_mac_metadata(update(read_mac_metadata(values))).items()
         changes = {f"{prefix}{name}": value for name, value in rows}
         folder = self._root / state
         folder.mkdir(exist_ok=True)
@@ -88,15 +88,15 @@ class MacLayout:
 
 def _read_known(path: Path) -> tuple[str, dict[str, bytes]]:
     """The prefix of Crashpad's attributes of a file, and their values by name without it."""
-    found = read_attributes(path)
+    attributes = read_attributes(path)
     for prefix in XATTR_PREFIXES:
-        known = {
+        values = {
             name.removeprefix(prefix): value
-            for name, value in found.items()
+            for name, value in attributes.items()
             if name.startswith(prefix)
         }
-        if known:
-            return prefix, known
+        if values:
+            return prefix, values
     raise InputUnusable(
         f"the extended attributes of {path} were lost, as some copies lose them",
         hint="copy the database with them: ditto, or tar",

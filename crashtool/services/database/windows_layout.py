@@ -52,33 +52,33 @@ class WindowsLayout:
     def _retire(self, report: DatabaseReport) -> bool:
         """Whether the report was waiting; nobody's any more if so."""
         with self._records() as records:
-            row = records.find(report.uuid)
-            if row is None:
+            record = records.find(report.uuid)
+            if record is None:
                 return False  # a handler has deleted it meanwhile
-            _refuse_uploading(row)
-            if row.state == "pending":
-                records.change(row._replace(state="completed"))
-            return row.state == "pending"
+            _refuse_uploading(record)
+            if record.state == "pending":
+                records.change(record._replace(state="completed"))
+            return record.state == "pending"
 
     def _put_back(self, report: DatabaseReport) -> None:
         with self._records() as records:
-            row = records.find(report.uuid)
-            if row is not None and row.state == "completed" and not row.metadata.uploaded:
-                records.change(row._replace(state="pending"))
+            record = records.find(report.uuid)
+            if record is not None and record.state == "completed" and not record.metadata.uploaded:
+                records.change(record._replace(state="pending"))
 
     def still_waits(self, report: DatabaseReport) -> bool:
         """Whether the minidump and its record are there, and the record knows of no upload."""
         with self._records() as records:
-            row = records.find(report.uuid)
-        return row is not None and not row.metadata.uploaded and report.path.is_file()
+            record = records.find(report.uuid)
+        return record is not None and not record.metadata.uploaded and report.path.is_file()
 
     def change(self, report: DatabaseReport, state: str, update: Update) -> Path:
         """Change a report's record; its minidump stays where it is."""
         with self._records() as records:
-            row = records.find(report.uuid)
-            if row is None:
+            record = records.find(report.uuid)
+            if record is None:
                 raise InputUnusable(f"{report.uuid} has no record in {WINDOWS_METADATA} any more")
-            records.change(row._replace(state=state, metadata=update(row.metadata)))
+            records.change(record._replace(state=state, metadata=update(record.metadata)))
         return report.path
 
     def remove(self, reports: Sequence[DatabaseReport]) -> None:
@@ -87,7 +87,7 @@ class WindowsLayout:
         A minidump without a record is deleted by a handler, in time.
         """
         leaving = {report.uuid for report in reports}
-        self._drop(lambda row: row.uuid in leaving)
+        self._drop(lambda record: record.uuid in leaving)
         for report in reports:
             report.path.unlink(missing_ok=True)
             remove_belongings(self._root, report)
@@ -112,8 +112,8 @@ class WindowsLayout:
             data = file.read(MAX_METADATA + 1)
             records = _read_all(self._path, data)
             leaving = [report for report in records if leaves(report)]
-            for row in leaving:
-                _refuse_uploading(row)
+            for record in leaving:
+                _refuse_uploading(record)
             if leaving:
                 staying = [report for report in records if not leaves(report)]
                 file.seek(0)

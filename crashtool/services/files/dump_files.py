@@ -95,14 +95,14 @@ def _expand_file(path: Path, spool: Scratch) -> Iterator[Path]:
 
 def _expand_folder(folder: Path) -> Iterator[Path]:
     """The dumps in it. OSError in the end when a part of it cannot be read."""
-    found = False
+    has_any = False
     denied: list[OSError] = []
     for path in walk_dumps(folder, denied.append):
-        found = True
+        has_any = True
         yield path
     if denied:
         raise denied[0]
-    if not found:
+    if not has_any:
         raise NothingFound(
             f"no minidump in {folder}",
             hint="minidumps are known by their first bytes (MDMP), whatever their name",

@@ -56,7 +56,7 @@ def expand_all(texts: Iterable[str]) -> tuple[str, ...]:
 
 def expand_one(text: str) -> str:
     """The one path that an argument stands for. UsageError when it matches several."""
-    found = expand_path(text) or [text]
-    if len(found) > 1:
-        raise UsageError(f"{text} matches {len(found)} paths, {found[0]} first: name one of them")
-    return found[0]
+    paths = expand_path(text) or [text]
+    if len(paths) > 1:
+        raise UsageError(f"{text} matches {len(paths)} paths, {paths[0]} first: name one of them")
+    return paths[0]

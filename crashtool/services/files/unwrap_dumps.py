@@ -279,8 +279,10 @@ class _Unwrapping:
             kind = _describe_form(len(fields), [filename for _, filename in named])
             for part in dumps:
                 attachments = []
-                for (name, _), row in zip(named, files, strict=True):
-                    copy = spool_stream(Slice(file, row.start, row.end - row.start), self._spool)
+                for (name, _), listed in zip(named, files, strict=True):
+                    copy = spool_stream(
+                        Slice(file, listed.start, listed.end - listed.start), self._spool
+                    )
                     attachments.append(Attachment(name, str(copy)))
                 form = _Form(fields, tuple(attachments))
                 own = "" if len(dumps) == 1 else part.filename or part.name

@@ -27,9 +27,11 @@ def choose_layouts(
         layouts = {platform: layout for platform in platforms if platform in layout.platforms}
     else:
         usual = {platform: find_layouts(fork, platform) for platform in platforms}
-        layouts = {platform: found[0] for platform, found in usual.items() if found}
+        layouts = {platform: candidates[0] for platform, candidates in usual.items() if candidates}
         first = next(iter(layouts.values()), None)  # a CMake file has one for all its platforms
-        layouts = {platform: found for platform, found in layouts.items() if found is first}
+        layouts = {
+            platform: candidates for platform, candidates in layouts.items() if candidates is first
+        }
     if not layouts:
         raise UsageError(
             f"there is no {fork} for {' or '.join(platforms)}",

@@ -288,18 +288,18 @@ def parse_disposition(header: bytes) -> tuple[bytes | None, bytes | None]:
     Undoes what clients do to a name: Crashpad writes CR, LF, `"` and `%` as `%0d %0a %22 %25`
     (util/net/http_multipart_builder.cc), browsers the first three, old curl `"` as `\"`.
     """
-    found: dict[bytes, bytes] = {}
+    parameters: dict[bytes, bytes] = {}
     for match in _PARAMETER.finditer(header):
         key = match[1].lower()
         if match[2] is not None:
             value = re.sub(rb'\\(["\\])', rb"\1", match[2]) if b'\\"' in match[2] else match[2]
         else:
             value = match[3] if match[3] is not None else match[4]
-        found.setdefault(key, _unescape(value))
-    extended = found.get(b"filename*")
+        parameters.setdefault(key, _unescape(value))
+    extended = parameters.get(b"filename*")
     if extended is not None and b"''" in extended:
-        found[b"filename"] = unquote_to_bytes(extended.split(b"''", 1)[1])
-    return found.get(b"name"), found.get(b"filename")
+        parameters[b"filename"] = unquote_to_bytes(extended.split(b"''", 1)[1])
+    return parameters.get(b"name"), parameters.get(b"filename")
 
 
 # a quoted text ends before ; or the end; only then is \" inside it an escape, for Crashpad leaves

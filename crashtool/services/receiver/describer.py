@@ -117,8 +117,8 @@ class Describer:
         except Exception as error:  # noqa: BLE001 (one dump must not stop the next)
             page = DumpPage(f"cannot be shown: {error!r}", "")
         page = page.bounded()
-        known = (report.headline, report.page, report.signature, report.symbols, report.article)
-        if page != (*known, report.calls):
+        described = (report.headline, report.page, report.signature, report.symbols, report.article)
+        if page != (*described, report.calls):
             self._inbox.describe(report, page)
             if changed := self._inbox.find(rxid):  # it may have been deleted meanwhile
                 self._on_change(changed)

@@ -64,11 +64,11 @@ def parse_fault(text: str) -> InjectedFault:
         status = int(kind) if kind.isdecimal() else 0
     except ValueError:
         raise _unknown(text) from None
-    known = FIRST_STATUS <= status <= LAST_STATUS if status else kind in KINDS
+    is_known = FIRST_STATUS <= status <= LAST_STATUS if status else kind in KINDS
     leads = not location or status in REDIRECTS
     is_count = repeats is None or repeats >= 1
     # not (0 <= x < inf) is also true of nan
-    if not known or not is_count or not 0 <= (wait or 0.0) < float("inf"):
+    if not is_known or not is_count or not 0 <= (wait or 0.0) < float("inf"):
         raise _unknown(text)
     if not leads or (is_per_report and repeats is None):
         raise _unknown(text)

@@ -92,8 +92,8 @@ class Inbox:
         again, because its answer was lost: that is the report that is there.
         """
         submission = draft.digest(name) if name else None
-        if submission and (known := self._select("WHERE submission = ?", (submission,))):
-            return known[0]
+        if submission and (earlier := self._select("WHERE submission = ?", (submission,))):
+            return earlier[0]
         self._busy_at = time.monotonic()
         rxid = draft.folder.name
         folder = self.folder / "reports" / rxid
@@ -121,9 +121,9 @@ class Inbox:
             self._commits.do(new)
         except BaseException as error:
             shutil.rmtree(folder, ignore_errors=True)
-            known = self._select("WHERE submission = ?", (submission,))
-            if isinstance(error, sqlite3.IntegrityError) and known:  # it came twice at a time
-                return known[0]
+            earlier = self._select("WHERE submission = ?", (submission,))
+            if isinstance(error, sqlite3.IntegrityError) and earlier:  # it came twice at a time
+                return earlier[0]
             raise
         self._busy_at = time.monotonic()
         return new.stored(folder)
@@ -166,12 +166,12 @@ class Inbox:
         """Remember what was read from a report's minidump."""
         page = page.bounded()
         shown = [_storable(text) for text in page]
-        found = f"{page.headline}\n{page.signature}\n{page.text}".casefold()[:MAX_WORDS_LENGTH]
+        words = f"{page.headline}\n{page.signature}\n{page.text}".casefold()[:MAX_WORDS_LENGTH]
         with self._connections.transaction(is_promised=False) as database:
             database.execute(
                 "UPDATE reports SET headline = ?, page = ?, signature = ?, symbols = ?,"
                 " article = ?, calls = ?, found = ? WHERE id = ?",
-                (*shown, _storable(found), report.id),
+                (*shown, _storable(words), report.id),
             )
 
     def remember_fingerprint(self, report: StoredReport, fingerprint: str) -> bool:
@@ -232,11 +232,11 @@ class Inbox:
 
     def find(self, key: str) -> StoredReport | None:
         """The report with an rxid, or with an object id (its number in hexadecimal)."""
-        found = self._select("WHERE rxid = ?", (key.lower(),))
-        if not found and len(key) <= 15 and key.isalnum():  # noqa: PLR2004 (SQLite's 63 bits)
+        reports = self._select("WHERE rxid = ?", (key.lower(),))
+        if not reports and len(key) <= 15 and key.isalnum():  # noqa: PLR2004 (SQLite's 63 bits)
             with suppress(ValueError):
-                found = self._select("WHERE id = ?", (int(key, 16),))
-        return found[0] if found else None
+                reports = self._select("WHERE id = ?", (int(key, 16),))
+        return reports[0] if reports else None
 
     def get(self, rxid: str) -> StoredReport:
         """The report with this rxid; InputUnusable when there is none."""
@@ -280,19 +280,19 @@ class Inbox:
         for leftover in (self.folder / "incoming").iterdir():
             shutil.rmtree(leftover, ignore_errors=True)
         with self._connections.reading() as database:
-            known = {
+            folders = {
                 (row["rxid"], row["stored"])
                 for row in database.execute(
                     "SELECT rxid, stored FROM reports LEFT JOIN files ON report = reports.id"
                 )
             }
-        rxids = {rxid for rxid, _ in known}
+        rxids = {rxid for rxid, _ in folders}
         for folder in (self.folder / "reports").iterdir():
             if folder.name not in rxids:
                 shutil.rmtree(folder, ignore_errors=True)
                 continue
             for file in folder.iterdir():
-                if (folder.name, file.name) not in known:
+                if (folder.name, file.name) not in folders:
                     file.unlink()
 
 

@@ -82,12 +82,12 @@ def list_groups(database: sqlite3.Connection, query: Query) -> list[InboxGroup]:
         f" FROM reports {where} GROUP BY 1 ORDER BY 4 DESC LIMIT ?",
         (*values, query.limit),
     ).fetchall()
-    found = []
+    groups = []
     for name, count, first, newest, versions in rows:
         row = database.execute(f"SELECT {COLUMNS} FROM reports WHERE id = ?", (newest,)).fetchone()  # noqa: S608
         shown = tuple(sorted(filter(None, (versions or "").split(","))))
-        found.append(InboxGroup(name, count, first, ReportRow(*row), shown))
-    return found
+        groups.append(InboxGroup(name, count, first, ReportRow(*row), shown))
+    return groups
 
 
 def count_reports(database: sqlite3.Connection, query: Query) -> int:

@@ -44,12 +44,12 @@ class Pages:
         self,
         groups: list[InboxGroup],
         query: Query,
-        found: int,
+        count: int,
         total: int,
         uploads: int,
         choices: tuple[list[str], list[str]],
     ) -> str:
-        """The list, a row for each group; `found` reports of `total` fit the query.
+        """The list, a row for each group; `count` reports of `total` fit the query.
 
         `uploads` are no reports, `choices` the products and versions to choose from.
         """
@@ -58,7 +58,7 @@ class Pages:
             "inbox.html",
             groups=groups,
             query=query,
-            found=found,
+            found=count,
             total=total,
             uploads=uploads,
             products=products,
@@ -72,9 +72,9 @@ class Pages:
         return self._render("refusal.html", status=status, message=message)
 
     def rows(
-        self, rows: list[ReportRow], query: Query, found: int, related: list[RelatedGroup]
+        self, rows: list[ReportRow], query: Query, count: int, related: list[RelatedGroup]
     ) -> str:
-        """The reports of a query one by one; `found` fit it, on this page and on others.
+        """The reports of a query one by one; `count` fit it, on this page and on others.
 
         `related` are the groups that are like the query's.
         """
@@ -83,7 +83,7 @@ class Pages:
             "rows.html",
             rows=rows,
             query=query,
-            found=found,
+            found=count,
             following=following,
             related=related,
         )

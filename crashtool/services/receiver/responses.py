@@ -63,8 +63,8 @@ def _is_known(asked: Mapping[str, str], file: Mapping[str, str]) -> bool:
     """Whether a client has the file: by If-None-Match, else by If-Modified-Since (RFC 9110, 13)."""
     tags = asked.get("if-none-match")
     if tags is not None:
-        known = {tag.strip().removeprefix("W/") for tag in tags.split(",")}
-        return "*" in known or file["etag"].removeprefix("W/") in known
+        etags = {tag.strip().removeprefix("W/") for tag in tags.split(",")}
+        return "*" in etags or file["etag"].removeprefix("W/") in etags
     with suppress(ValueError, TypeError):  # no date: as if it were not there
         since = parsedate_to_datetime(asked.get("if-modified-since", ""))
         return parsedate_to_datetime(file["last-modified"]) <= since

@@ -121,15 +121,15 @@ class Site:
         if isinstance(query, PageReply):
             return query
         total = self._inbox.count(Query())
-        found = self._inbox.count(query._replace(before=None))
+        count = self._inbox.count(query._replace(before=None))
         if query.group or query.format or query.before is not None:
             related = self._inbox.related(query.group) if query.group else []
-            page = self._pages.rows(self._inbox.rows(query), query, found, related)
+            page = self._pages.rows(self._inbox.rows(query), query, count, related)
         else:
             uploads = self._inbox.count() - total
             choices = self._inbox.choices(query.product)
             groups = self._inbox.groups(query)
-            page = self._pages.groups(groups, query, found, total, uploads, choices)
+            page = self._pages.groups(groups, query, count, total, uploads, choices)
         return PageReply(200, page, HTML)
 
     def report(self, rxid: str) -> PageReply:
@@ -162,24 +162,24 @@ class Site:
             return denied
         if request.role == SECTION:
             return self._section(request)
-        found, is_certain = self._symbols.find(request) if self._symbols else None, True
-        if found is None and self._upstream:
-            found, is_certain = self._upstream.find(request, rest)
+        file, is_certain = self._symbols.find(request) if self._symbols else None, True
+        if file is None and self._upstream:
+            file, is_certain = self._upstream.find(request, rest)
         if not is_certain:  # a client believes a 404 for minutes
             message = "a symbol server behind this one does not answer"
             return _json(502, error_body(502, message))._replace(headers={"retry-after": "30"})
-        if found is None:
+        if file is None:
             return _json(404, error_body(404, "not found: these symbols have not been uploaded"))
         kind = TEXT if request.role == SOURCE else BYTES
-        return _give_symbols(found, kind)
+        return _give_symbols(file, kind)
 
     def _section(self, request: SymbolRequest) -> PageReply:
-        found = self._symbols.find_part(request) if self._symbols else None
-        if found is None:
+        section_file = self._symbols.find_part(request) if self._symbols else None
+        if section_file is None:
             return _json(404, error_body(404, "not found: no file that is here has this section"))
-        part = (found.offset, found.size)
-        return _give_symbols(found.path, BYTES)._replace(
-            part=part, headers={**SYMBOL_HEADERS, "x-debuginfod-size": str(found.size)}
+        part = (section_file.offset, section_file.size)
+        return _give_symbols(section_file.path, BYTES)._replace(
+            part=part, headers={**SYMBOL_HEADERS, "x-debuginfod-size": str(section_file.size)}
         )
 
     def api_reports(self, values: Mapping[str, str]) -> PageReply:

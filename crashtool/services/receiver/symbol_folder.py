@@ -64,11 +64,11 @@ class SymbolFolder:
         if is_object(head):
             self._place(folder, file.filename or file.name, file.path, keep=True)
         elif is_pack(head):
-            for row in walk_archive(str(file.path), head, scratch):
-                if isinstance(row, Unopened):
-                    complain(f"{row.name or 'the archive'}: {row.reason}")
+            for member in walk_archive(str(file.path), head, scratch):
+                if isinstance(member, Unopened):
+                    complain(f"{member.name or 'the archive'}: {member.reason}")
                 else:
-                    self._place(folder, row.name, Path(row.source), keep=False)
+                    self._place(folder, member.name, Path(member.source), keep=False)
 
     def _place(self, folder: Path, name: str, source: Path, *, keep: bool) -> None:
         """Each file has a folder of its own, numbered: two may have one name."""

@@ -120,8 +120,8 @@ def _walk_texts(letter: bytes, data: FileBytes, start: int, end: int) -> Iterato
     """(start, end) of each run of at least FEWEST letters."""
     first_piece = re.compile(letter + b"{%d,%d}" % (FEWEST, PIECE))
     next_piece = re.compile(letter + b"{1,%d}" % PIECE)
-    while found := data.search(first_piece, start, end):
-        first, start = found
+    while match := data.search(first_piece, start, end):
+        first, start = match
         while more := data.match(next_piece, start, end):
             start = more[1]
         yield first, start

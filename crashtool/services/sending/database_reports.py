@@ -71,7 +71,7 @@ def walk_unsent(
         return
     unsent = [report for report in database.reports if not report.uploaded]
     consent = without_consent or bool(database.settings and database.settings.uploads_enabled)
-    allowed = [row for row in unsent if consent or row.upload_explicitly_requested]
+    allowed = [report for report in unsent if consent or report.upload_explicitly_requested]
     if not unsent:
         note(f"{text}: nothing is left to send; uploaded before: {len(database.reports)}")
     for report in allowed:

@@ -88,9 +88,9 @@ def refuse_other_token(url: str, token: str | None) -> None:
 
 def make_sample_url(universe: str | None, host: str | None) -> str:
     """A URL to show in a dry run, with names of places where nothing is known."""
-    known = universe or ("" if host else "UNIVERSE")
+    name = universe or ("" if host else "UNIVERSE")
     made = new_submission_url(
-        universe=known,
+        universe=name,
         host=host or "",
         token="TOKEN",  # noqa: S106 (the name of its place)
         format_name=FORMAT,
@@ -101,10 +101,10 @@ def make_sample_url(universe: str | None, host: str | None) -> str:
 def find_login(url: str, token: str | None) -> tuple[Attribute, ...]:
     """The fields that carry token and format when the URL is a server's root alone."""
     try:
-        found = parse_submission_url(url)
+        parsed = parse_submission_url(url)
     except UsageError:
         return ()
-    if found.form != ROOT or not token:
+    if parsed.form != ROOT or not token:
         return ()
     return (Attribute("format", FORMAT), Attribute("token", token))
 

@@ -199,12 +199,12 @@ def _warn_of_dump(dump: Minidump, fields: Fields, plan: SendPlan) -> list[str]:
             "no exception in this dump: Backtrace groups it under 000…; "
             "--faulting-thread TID names the thread to blame"
         )
-    known = [thread.id for thread in dump.threads]
+    thread_ids = [thread.id for thread in dump.threads]
     if dump.problems:
         warnings.append(f"this dump is damaged: {dump.problems[0].sentence}")
-    if plan.faulting_thread is not None and known and plan.faulting_thread not in known:
-        listed = ", ".join(map(str, known[:SHOWN_THREADS]))
-        more = "…" if len(known) > SHOWN_THREADS else ""
+    if plan.faulting_thread is not None and thread_ids and plan.faulting_thread not in thread_ids:
+        listed = ", ".join(map(str, thread_ids[:SHOWN_THREADS]))
+        more = "…" if len(thread_ids) > SHOWN_THREADS else ""
         raise UsageError(
             f"the dump has no thread {plan.faulting_thread}", hint=f"its threads: {listed}{more}"
         )

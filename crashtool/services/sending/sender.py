@@ -84,11 +84,11 @@ class Sender:
     ) -> Iterator[Receipt]:
         """A receipt for each dump that the inputs stand for."""
         consent = self.options.without_consent
-        found = find_reports(inputs, spool, stdin, without_consent=consent, note=self.events.note)
-        return self.send_found(found, spool)
+        reports = find_reports(inputs, spool, stdin, without_consent=consent, note=self.events.note)
+        return self.send_found(reports, spool)
 
     def send_found(
-        self, found: Iterable[Outgoing | UnusableInput], spool: Scratch
+        self, reports: Iterable[Outgoing | UnusableInput], spool: Scratch
     ) -> Iterator[Receipt]:
         """A receipt for each item; after a refused token the rest is not tried."""
         preparer = Preparer(self.plan, self.options, self.events, spool)
@@ -96,7 +96,7 @@ class Sender:
         def work(number: int, item: Outgoing | UnusableInput) -> Receipt:
             return self._account_for(number, item, preparer)
 
-        for _, receipt in share_work(work, found, self.options.jobs):
+        for _, receipt in share_work(work, reports, self.options.jobs):
             yield receipt
 
     def list_interrupted(self) -> list[Receipt]:

@@ -90,8 +90,8 @@ def walk_nearest(names: Iterable[str]) -> Iterator[tuple[str, str]]:
     What is known to be others' is left out. Values are not looked at: a mistyped variable may hold
     a token.
     """
-    known = [PROJECT_VARIABLE, *(setting.variable for setting in SETTINGS.values())]
-    words = [name.removeprefix(PREFIX) for name in known]
+    variables = [PROJECT_VARIABLE, *(setting.variable for setting in SETTINGS.values())]
+    words = [name.removeprefix(PREFIX) for name in variables]
     for name in sorted(names):
         word = name.removeprefix(PREFIX)
         if word in FOREIGN:

@@ -112,8 +112,8 @@ class Settings:
         names = [name for name in self.environment if name.startswith(PREFIX)]
         if not names:
             return []
-        known = {PROJECT_VARIABLE, *(setting.variable for setting in SETTINGS.values())}
-        return [name for name in names if name not in known]
+        variables = {PROJECT_VARIABLE, *(setting.variable for setting in SETTINGS.values())}
+        return [name for name in names if name not in variables]
 
     def _walk_layers(self, setting: Setting, *, is_checked: bool = True) -> Iterator[Resolved]:
         if text := self.environment.get(setting.variable):
@@ -216,11 +216,11 @@ def _check_project_file(path: str) -> UsageError | None:
 
 def _read_file(path: str) -> dict[str, Any]:
     values = parse_toml(read_text_file(path, fault=UsageError), path)
-    known = {setting.table or setting.name for setting in SETTINGS.values()}
-    if unknown := sorted(set(values) - known):
+    names = {setting.table or setting.name for setting in SETTINGS.values()}
+    if unknown := sorted(set(values) - names):
         raise UsageError(
             f"{path} has no setting called {', '.join(unknown)}",
-            hint="known: " + ", ".join(sorted(known)),
+            hint="known: " + ", ".join(sorted(names)),
         )
     return take_triage_table(values, path) if TABLE in values else values
 

@@ -100,9 +100,9 @@ def _is_private(group: int, owner: int) -> bool:
         import pwd
 
         with suppress(KeyError):
-            found, user = grp.getgrgid(group), pwd.getpwuid(owner)
-            is_named_alike = found.gr_name == user.pw_name and user.pw_gid == group
-            is_own = is_named_alike and not set(found.gr_mem) - {user.pw_name}
+            group_entry, user = grp.getgrgid(group), pwd.getpwuid(owner)
+            is_named_alike = group_entry.gr_name == user.pw_name and user.pw_gid == group
+            is_own = is_named_alike and not set(group_entry.gr_mem) - {user.pw_name}
     return is_own
 
 

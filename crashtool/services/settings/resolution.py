@@ -98,16 +98,16 @@ def _find(
         if SETTINGS[name].kind != "pairs" or not (below := settings.find(name)):
             return Resolved(typed[name], FLAG, FLAG)
         return Resolved(merge_pairs(below.value, typed[name]), f"flag, {below.source}", FLAG)
-    found = None
+    setting = None
     if decided is None or decided.layer != FLAG:
-        found = settings.find(name, only_named=name in habits.only_named)
-    if decided and (found is None or found.layer != decided.layer):
-        lower = found or settings.find_layer((name,))
+        setting = settings.find(name, only_named=name in habits.only_named)
+    if decided and (setting is None or setting.layer != decided.layer):
+        lower = setting or settings.find_layer((name,))
         if lower is None:
             return Resolved(None, "default")
         aside = f"{lower.source}, set aside: {decided.source} gives {decided.value}"
         return Resolved(None, aside)
-    return found or Resolved(None, "default")
+    return setting or Resolved(None, "default")
 
 
 def _bind_tokens(settings: Settings, values: dict[str, Resolved]) -> Resolution:

@@ -22,8 +22,8 @@ def take_triage_table(values: dict[str, Any], path: str) -> dict[str, Any]:
         return values
     if not isinstance(table, dict):
         raise UsageError(f"{path}: triage is a table", hint='write  [triage]  and  rules = "FILE"')
-    found = {key: value for key, value in values.items() if key != TABLE}
-    found |= {name: table[key] for key, name in NAMED.items() if key in table}
+    options = {key: value for key, value in values.items() if key != TABLE}
+    options |= {name: table[key] for key, name in NAMED.items() if key in table}
     own = [key for key in table if key not in NAMED]
     if own and "rules" in table:
         raise UsageError(
@@ -31,5 +31,5 @@ def take_triage_table(values: dict[str, Any], path: str) -> dict[str, Any]:
             hint=f"move them to {table['rules']}, or leave out  rules =",
         )
     if own:
-        found[NAMED["rules"]] = os.path.abspath(path)  # noqa: PTH100 (pathlib costs start-up time)
-    return found
+        options[NAMED["rules"]] = os.path.abspath(path)  # noqa: PTH100 (pathlib costs start-up time)
+    return options

@@ -157,82 +157,82 @@ class SymbolFileSearch:
     def _is_excluded(self, path: str) -> bool:
         return self._exclude.find(path, self._root) is not None
 
-    def _add_file(self, found: Found) -> None:
-        if self._is_excluded(found.path):
-            self._filter_out(found, "excluded")
+    def _add_file(self, file: Found) -> None:
+        if self._is_excluded(file.path):
+            self._filter_out(file, "excluded")
             return
         before = self._recognised
         try:
-            key = self._identify(found)
+            key = self._identify(file)
             if key in self._seen:
-                self._filter_out(found, "the same file as another input")
+                self._filter_out(file, "the same file as another input")
                 return
-            self._add_content(found)
+            self._add_content(file)
         except (OSError, InputUnusable) as error:
-            self._add_failure(found, error)
+            self._add_failure(file, error)
             return
         if self._recognised > before:
             self._seen.add(key)
 
-    def _identify(self, found: Found) -> tuple[int, int]:
+    def _identify(self, file: Found) -> tuple[int, int]:
         """What tells a file from others, whatever names it has."""
-        status = os.stat(found.source)
+        status = os.stat(file.source)
         if not stat.S_ISREG(status.st_mode):
             raise InputUnusable("not a regular file")
         return status.st_dev, status.st_ino
 
-    def _add_content(self, found: Found) -> None:
-        head = _read_head(found.source)
+    def _add_content(self, file: Found) -> None:
+        head = _read_head(file.source)
         if is_pack(head):
-            self._add_archive(found, head)
-        elif closed := find_closed(head) or (self.shipped and _find_closed(found.source)):
-            self._note_closed(found, LeftOut(found.path, closed.sentence, closed.hint))
+            self._add_archive(file, head)
+        elif closed := find_closed(head) or (self.shipped and _find_closed(file.source)):
+            self._note_closed(file, LeftOut(file.path, closed.sentence, closed.hint))
         elif looks_like_object(head):
-            self._add_objects(found, read_file(found.source))
+            self._add_objects(file, read_file(file.source))
         else:
             read_object_files(head)  # which says what it is instead
 
-    def _note_closed(self, found: Found, left_out: LeftOut) -> None:
+    def _note_closed(self, file: Found, left_out: LeftOut) -> None:
         """A container that is never opened: no mistake in the call, unless it was named."""
         self.closed.append(left_out)
-        if found.named:
+        if file.named:
             self._refuse(left_out)
         else:
             self.ignored.append(left_out)
 
-    def _note_unopened(self, found: Found, unopened: Unopened) -> None:
-        path = f"{found.path}:{unopened.name}" if unopened.name else found.path
+    def _note_unopened(self, file: Found, unopened: Unopened) -> None:
+        path = f"{file.path}:{unopened.name}" if unopened.name else file.path
         left_out = LeftOut(path, unopened.reason, unopened.hint)
         if unopened.closed:
-            self._note_closed(found._replace(named=found.named and not unopened.name), left_out)
+            self._note_closed(file._replace(named=file.named and not unopened.name), left_out)
         else:
             self._refuse(left_out)
 
-    def _filter_out(self, found: Found, reason: str) -> None:
+    def _filter_out(self, file: Found, reason: str) -> None:
         self._recognised += 1
-        self.ignored.append(LeftOut(found.path, reason))
+        self.ignored.append(LeftOut(file.path, reason))
 
-    def _add_failure(self, found: Found, error: OSError | InputUnusable) -> None:
+    def _add_failure(self, file: Found, error: OSError | InputUnusable) -> None:
         """A damaged debug file counts against the result; other content only when named."""
         if isinstance(error, OSError):
-            self._refuse(LeftOut(found.path, reason_of(error)))
-        elif found.named or isinstance(error, MalformedFile):
-            self._refuse(LeftOut(found.path, error.what, error.hint or ""))
+            self._refuse(LeftOut(file.path, reason_of(error)))
+        elif file.named or isinstance(error, MalformedFile):
+            self._refuse(LeftOut(file.path, error.what, error.hint or ""))
         else:
-            self.ignored.append(LeftOut(found.path, error.what, error.hint or ""))
+            self.ignored.append(LeftOut(file.path, error.what, error.hint or ""))
 
-    def _add_archive(self, found: Found, head: bytes) -> None:
+    def _add_archive(self, file: Found, head: bytes) -> None:
         """The debug files in an archive; their paths are the archive's, a colon, the member's."""
         members = []
         try:
-            for row in walk_archive(found.source, head, self.scratch):
-                if isinstance(row, Unopened):
-                    self._note_unopened(found, row)
+            for entry in walk_archive(file.source, head, self.scratch):
+                if isinstance(entry, Unopened):
+                    self._note_unopened(file, entry)
                 else:
-                    place = row.place.replace("\\", "/")
-                    members.append(Found(f"{found.path}:{row.name}", place, row.source))
+                    place = entry.place.replace("\\", "/")
+                    members.append(Found(f"{file.path}:{entry.name}", place, entry.source))
         except InputUnusable as error:
-            self._refuse(LeftOut(found.path, error.what, error.hint or ""))
+            self._refuse(LeftOut(file.path, error.what, error.hint or ""))
         for member in members:
             if self._is_excluded(member.path):
                 self._filter_out(member, "excluded")
@@ -243,21 +243,21 @@ class SymbolFileSearch:
                 self._add_failure(member, error)
 
     def _add_objects(
-        self, found: Found, objects: tuple[ObjectFile, ...], members: Sequence[Found] = ()
+        self, file: Found, objects: tuple[ObjectFile, ...], members: Sequence[Found] = ()
     ) -> None:
         unusable = UNUSABLE_ROLES.get(objects[0].role)
         if unusable:
             raise InputUnusable(unusable.reason, hint=unusable.hint)
         if self.types and objects[0].kind not in self.types:
-            self._filter_out(found, "not of the types asked for")
+            self._filter_out(file, "not of the types asked for")
             return
-        layout = bundle_layout(found.place)
-        companions = find_companions(found, layout, members) if layout else ()
-        name = found.place.rpartition("/")[2]
-        size = Path(found.source).stat().st_size
+        layout = bundle_layout(file.place)
+        companions = find_companions(file, layout, members) if layout else ()
+        name = file.place.rpartition("/")[2]
+        size = Path(file.source).stat().st_size
         self._recognised += 1
         self.files.append(
-            SymbolFile(found.path, found.source, name, size, objects, layout, companions)
+            SymbolFile(file.path, file.source, name, size, objects, layout, companions)
         )
 
     def _drop_copies(self) -> None:
@@ -327,13 +327,11 @@ def bundle_layout(place: str) -> str:
     return ""
 
 
-def find_companions(
-    found: Found, layout: str, members: Sequence[Found]
-) -> tuple[UploadMember, ...]:
+def find_companions(file: Found, layout: str, members: Sequence[Found]) -> tuple[UploadMember, ...]:
     """The other files of a bundle: Info.plist, relocation maps."""
-    root = found.place[: len(found.place) - len(layout)] + layout.partition("/")[0] + "/"
+    root = file.place[: len(file.place) - len(layout)] + layout.partition("/")[0] + "/"
     if members:
-        sources = [(row.place, row.source) for row in members if row.place.startswith(root)]
+        sources = [(entry.place, entry.source) for entry in members if entry.place.startswith(root)]
     else:
         paths = Path(root).rglob("*")
         sources = [(path.as_posix(), str(path)) for path in paths if path.is_file()]

@@ -24,8 +24,8 @@ class InventoryEntry(NamedTuple):
     @property
     def identifier(self) -> str:
         """The debug id in Breakpad's spelling; "" for none, and for one of zeros."""
-        found = self.object_file.debug_id
-        return found.breakpad if found and not found.is_nil else ""
+        debug_id = self.object_file.debug_id
+        return debug_id.breakpad if debug_id and not debug_id.is_nil else ""
 
 
 class Inventory:

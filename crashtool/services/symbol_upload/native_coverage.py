@@ -80,11 +80,11 @@ def measure_native(data: Content, object_file: ObjectFile) -> NativeCoverage:
     if measure_spans(named) * 2 > measure_spans(described):  # else much has no symbols
         code = named  # the code of units has what is between functions, too
     size = measure_spans(code)
-    found = {
+    kinds = {
         locations[-1].start for locations in tried.places if locations and locations[-1].function
     }
     return NativeCoverage(
-        functions=max(functions, len(found)),
+        functions=max(functions, len(kinds)),
         lined=min(1.0, tried.share * measure_spans(described) / max(1, size)),
         has_inlines=any(len(locations) > 1 for locations in tried.places)
         or lookup.describes_inlined_calls(),

@@ -139,8 +139,8 @@ def _grade_native(file: SymbolFile, object_file: ObjectFile) -> Quality:
         return Quality(problem=f"cannot read the debug information: {coverage.problem}")
     unwound = _share_unwound(data, object_file, coverage.addresses)
     is_image = object_file.kind == object_kinds.PE and object_file.architecture in UNWIND_IN_IMAGE
-    known = ENOUGH_UNWOUND if coverage.addresses else ENOUGH_UNNAMED
-    least = ENOUGH_IN_IMAGES if is_image else known
+    enough = ENOUGH_UNWOUND if coverage.addresses else ENOUGH_UNNAMED
+    least = ENOUGH_IN_IMAGES if is_image else enough
     is_own = object_kinds.LINES in object_file.features
     return Quality(
         # exports name little
@@ -175,7 +175,7 @@ def _share_unwound(data: Content, object_file: ObjectFile, addresses: tuple[int,
 def _walk_code(data: Content) -> Iterator[int]:
     """Places at even steps through the code of a file without names."""
     try:
-        code = [row for row in find_code(data) if row.present]
+        code = [span for span in find_code(data) if span.present]
     except InputUnusable:
         return iter(())
     step = max(1, sum(place.size for place in code) // MAX_TRIED)

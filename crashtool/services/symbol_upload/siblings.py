@@ -23,15 +23,15 @@ def find_siblings(inputs: Sequence[str]) -> tuple[str, ...]:
     last suffix, or one that the named file tells; a dSYM bundle stands beside its program. One
     identifier must be the same. Archives and other folders among the inputs have no siblings.
     """
-    found: dict[str, None] = {}
+    siblings: dict[str, None] = {}
     for text in inputs:
         for path, place in _open_input(Path(text)):
             objects = _read(path)
             wanted = _identify(objects)
             for other in _walk_candidates(place, objects) if wanted else ():
                 if str(other) not in inputs and wanted & _identify(_read(other)):
-                    found[str(other)] = None
-    return tuple(found)
+                    siblings[str(other)] = None
+    return tuple(siblings)
 
 
 def _open_input(path: Path) -> Iterator[tuple[Path, Path]]:

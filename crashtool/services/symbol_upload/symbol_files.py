@@ -61,7 +61,7 @@ def find_dumpable(
     A module without an identifier, or with nothing in it, is a DumpedModule that says so.
     """
     groups: dict[tuple[str, str], list[InventoryEntry]] = {}
-    found: list[Dumpable | DumpedModule] = []
+    modules: list[Dumpable | DumpedModule] = []
     for entry in Inventory(files).entries:
         object_file = entry.object_file
         if object_file.kind not in NATIVE or object_file.role not in (
@@ -72,14 +72,14 @@ def find_dumpable(
         if wishes.architecture and object_file.architecture != wishes.architecture:
             continue
         if object_kinds.REWRITTEN in object_file.traits:
-            found.append(DumpedModule(entry.file.path, entry.identifier, reason=REWRITTEN))
+            modules.append(DumpedModule(entry.file.path, entry.identifier, reason=REWRITTEN))
             continue
         if not entry.identifier:
             reason = "it has no identifier: no crash report can be matched with its symbols"
-            found.append(DumpedModule(entry.file.path, reason=reason))
+            modules.append(DumpedModule(entry.file.path, reason=reason))
             continue
         groups.setdefault((entry.identifier, object_file.architecture), []).append(entry)
-    return found + [_combine(entries, wishes) for entries in groups.values()]
+    return modules + [_combine(entries, wishes) for entries in groups.values()]
 
 
 def _combine(entries: list[InventoryEntry], wishes: SymbolTextOptions) -> Dumpable | DumpedModule:

@@ -57,11 +57,11 @@ def find_destination(
     """
     if url:
         check_destination(SYMBOLS, url, forgiven=EXPLAINED_HERE)
-        found = _read_url(url, token)
+        destination = _read_url(url, token)
     else:
-        found = build_destination(SYMBOLS, universe, host, token)
-    check_destination(SYMBOLS, build_url(found))
-    return found
+        destination = build_destination(SYMBOLS, universe, host, token)
+    check_destination(SYMBOLS, build_url(destination))
+    return destination
 
 
 def request_url(destination: SubmissionUrl, *, tag: str | None, upload_file: str = "") -> str:
@@ -74,26 +74,26 @@ def request_url(destination: SubmissionUrl, *, tag: str | None, upload_file: str
 
 def _read_url(url: str, token: str | None) -> SubmissionUrl:
     try:
-        found = parse_submission_url(url)
+        parsed = parse_submission_url(url)
     except UsageError as error:
         raise BadUrl(f"the URL for symbols cannot be used: {error.what}", hint=error.hint) from None
-    if token_kind(found.format or FORMAT) != token_kind(FORMAT):
+    if token_kind(parsed.format or FORMAT) != token_kind(FORMAT):
         raise BadUrl(
-            f"this URL takes a {found.format}, not symbols, and its token is a submission token: "
+            f"this URL takes a {parsed.format}, not symbols, and its token is a submission token: "
             f"{redact_token(url)}",
             hint=HINT_ON_KINDS,
         )
-    if found.format not in ("", FORMAT):
+    if parsed.format not in ("", FORMAT):
         raise BadUrl(
-            f"this URL takes a {found.format}, not symbols: {redact_token(url)}",
+            f"this URL takes a {parsed.format}, not symbols: {redact_token(url)}",
             hint="crashtool make-url --format symbols URL gives the one for symbols",
         )
-    if token and found.token and token != found.token:
+    if token and parsed.token and token != parsed.token:
         raise UsageError(
             "two symbol tokens that differ: one in the URL, one given with it",
             hint="leave one of them out; --show-settings says where each comes from",
         )
-    if not (token or found.token):
+    if not (token or parsed.token):
         raise UsageError("no symbol token: this URL holds none", hint=HINT_ON_KINDS)
-    form = "self-hosted" if found.form == "root" else found.form
-    return convert(found, form=form, format_name=FORMAT, token=token or found.token)
+    form = "self-hosted" if parsed.form == "root" else parsed.form
+    return convert(parsed, form=form, format_name=FORMAT, token=token or parsed.token)

@@ -34,8 +34,8 @@ def _read_statuses(document: dict[str, Any]) -> dict[str, str]:
     statuses: dict[str, str] = {}
     for file in document["files"]:
         status = by_path.get(file["path"], "not sent")
-        for row in file["objects"]:
-            identifier = str(row["debug_id"] or "")
+        for entry in file["objects"]:
+            identifier = str(entry["debug_id"] or "")
             if statuses.get(identifier) not in ACCEPTED:
                 statuses[identifier] = status
     return statuses

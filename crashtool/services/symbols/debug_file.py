@@ -179,7 +179,7 @@ class NativeDebugFile:
     def read_code(self, address: int, size: int) -> bytes | None:
         """Code bytes; b"" where the module has no code, None where the file does not hold it."""
         if not self.code:
-            return b"" if self.spans and not any(address in row for row in self.spans) else None
+            return b"" if self.spans and not any(address in span for span in self.spans) else None
         for code in self.code:
             if code.address <= address and address + size <= code.address + code.size:
                 start = code.offset + address - code.address

@@ -63,10 +63,10 @@ def _spell(name: str, languages: tuple[str, ...]) -> str:
     from demangle import DemanglingError, signature
 
     try:
-        found = signature(name, language=languages)
+        spelled = signature(name, language=languages)
     except DemanglingError:
         return name
-    return _part_less((found.demangled if found.is_special else found.qualified_name) or name)
+    return _part_less((spelled.demangled if spelled.is_special else spelled.qualified_name) or name)
 
 
 def _part_less(name: str) -> str:

@@ -75,10 +75,10 @@ class DirectorySource:
         self.folders: list[str] = []
         self.files: list[str] = []
         for text in paths:
-            found = expand_path(text)
-            if not found:
+            expanded = expand_path(text)
+            if not expanded:
                 raise InputUnusable(f"{text} does not exist", hint="it was given by --symbols")
-            for path in found:
+            for path in expanded:
                 check_folder(path)
                 (self.folders if os.path.isdir(path) else self.files).append(path)
         self._scratch = scratch
@@ -108,9 +108,9 @@ class DirectorySource:
                 poor.append(file)
         for step in (self._in_files, self._in_neighbours, self._in_fitting, self._in_all):
             files = list(step(module))
-            yield from best_first(known for known in files if matches(known, module))
-            poor += [known for known in files if not matches(known, module)]
-        told = [row for row in poor if not row.is_readable or may_be_of(row, module)]
+            yield from best_first(file for file in files if matches(file, module))
+            poor += [file for file in files if not matches(file, module)]
+        told = [file for file in poor if not file.is_readable or may_be_of(file, module)]
         yield from told[:MAX_MISMATCHES]
 
     def _in_stores(self, module: Module) -> Iterator[IdentifiedFile]:

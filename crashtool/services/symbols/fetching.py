@@ -120,5 +120,5 @@ def find_bucket(url: str, *, anew: bool = False) -> tuple[Any, str]:
     """
     import fsspec
 
-    found: tuple[Any, str] = fsspec.core.url_to_fs(url, skip_instance_cache=anew)
-    return found
+    bucket: tuple[Any, str] = fsspec.core.url_to_fs(url, skip_instance_cache=anew)
+    return bucket

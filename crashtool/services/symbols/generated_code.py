@@ -58,10 +58,10 @@ class GeneratedCode:
         if process not in self._functions:
             self._functions[process] = sorted(_read(self._maps[process]))
         functions = self._functions[process]
-        last = bisect_right(functions, address, key=lambda row: row.start)
+        last = bisect_right(functions, address, key=lambda function: function.start)
         nearest = functions[max(0, last - MAX_OVERLAPPING) : last]
-        inside = [row for row in nearest if address < row.start + row.size]
-        return max(inside, key=lambda row: row.line, default=None)
+        inside = [function for function in nearest if address < function.start + function.size]
+        return max(inside, key=lambda function: function.line, default=None)
 
 
 def _read(path: str) -> Iterator[Generated]:

@@ -141,15 +141,21 @@ def _walk_objects(path: str, place: str, head: bytes, scratch: Scratch) -> Itera
     elif is_pack(head):
         from crashtool.services.symbols.unpack_symbols import Unopened, walk_archive
 
-        for row in walk_archive(path, head, scratch):
-            if isinstance(row, Unopened):
-                if not (row.closed and row.name):
-                    note = f"{row.reason}: {row.hint}" if row.closed else row.reason
-                    yield IdentifiedFile(_member(place, row.name), path, (), "unsupported", note)
+        for archive_member in walk_archive(path, head, scratch):
+            if isinstance(archive_member, Unopened):
+                if not (archive_member.closed and archive_member.name):
+                    note = (
+                        f"{archive_member.reason}: {archive_member.hint}"
+                        if archive_member.closed
+                        else archive_member.reason
+                    )
+                    yield IdentifiedFile(
+                        _member(place, archive_member.name), path, (), "unsupported", note
+                    )
                 continue
-            is_alone = bare_name(path) == bare_name(row.name)
-            member = place if is_alone else _member(place, row.name)
-            yield from identify(row.source, scratch, member)
+            is_alone = bare_name(path) == bare_name(archive_member.name)
+            member = place if is_alone else _member(place, archive_member.name)
+            yield from identify(archive_member.source, scratch, member)
 
 
 def _member(place: str, name: str) -> str:
@@ -242,7 +248,11 @@ def keys_of(file: IdentifiedFile) -> set[str]:
     """The identifiers under which a file may be asked for."""
     keys = set()
     for object_file in file.objects:
-        keys |= {found.breakpad for found in (object_file.debug_id, object_file.hashed_id) if found}
+        keys |= {
+            identifier.breakpad
+            for identifier in (object_file.debug_id, object_file.hashed_id)
+            if identifier
+        }
         if object_file.code_id is not None and object_file.kind == object_kinds.PE:
             keys.add(object_file.code_id.value)
     return keys
@@ -277,7 +287,7 @@ def format_mismatch(file: IdentifiedFile, module: Module) -> str:
     wants = _wanted(module)
     if not wants:
         return "the dump has no identifier of the module to compare with"
-    object_file = next((row for row in file.objects if row.debug_id or row.code_id), None)
+    object_file = next((part for part in file.objects if part.debug_id or part.code_id), None)
     if object_file is None:
         return "it has no identifier"
     has = (

@@ -269,10 +269,10 @@ def list_unsafe_mounts(text: str) -> list[str]:
     """The mount points of /proc/self/mountinfo (proc_pid_mountinfo(5)) below which nothing may be
     opened that a dump names.
     """
-    found = []
+    mounts = []
     for line in text.splitlines():
         mount, _, source = line.partition(" - ")
         fields = mount.split(" ")
         if len(fields) > MOUNT_POINT and source.split(" ")[0] in UNSAFE_FILE_SYSTEMS:
-            found.append(fields[MOUNT_POINT].replace("\\040", " "))
-    return found
+            mounts.append(fields[MOUNT_POINT].replace("\\040", " "))
+    return mounts

@@ -92,10 +92,10 @@ class LocalSession:
 
     def _may_have(self, module: Module) -> bool:
         key = (module.code_file, module.debug_file, module.code_id, module.debug_id, self._around)
-        found = self._known.get(key)
-        if found is None:
-            found = self._known[key] = self._look(module)
-        return found
+        may_have = self._known.get(key)
+        if may_have is None:
+            may_have = self._known[key] = self._look(module)
+        return may_have
 
     def _look(self, module: Module) -> bool:
         if next(walk_places(module, self._around), None) is not None:

@@ -38,9 +38,9 @@ Assessment: TypeAlias = tuple[SymbolStatus, str, Advice]
 class FrameCoverage:
     """What the frames of a stack that lie in one module came out as."""
 
-    def __init__(self, found: frozenset[str], *, has_code: bool) -> None:
-        """`found`: the kinds of the files that were opened; counts are of frames."""
-        self.kinds = found
+    def __init__(self, kinds: frozenset[str], *, has_code: bool) -> None:
+        """`kinds`: the kinds of the files that were opened; counts are of frames."""
+        self.kinds = kinds
         self.has_code = has_code
         self.named = 0
         self.lined = 0

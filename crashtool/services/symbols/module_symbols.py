@@ -114,8 +114,8 @@ class ModuleSymbols:
     def find_cfi(self, address: int) -> CfiText | None:
         """The unwind rules at an address, from the first file that has some for it."""
         for file in self._walk_files(lambda file: file.has_unwind):
-            if found := file.find_cfi(address):
-                return found
+            if rules := file.find_cfi(address):
+                return rules
         return None
 
     def find_frame_data(self, address: int) -> FrameData | None:

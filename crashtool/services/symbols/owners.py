@@ -199,7 +199,7 @@ def find_distribution(path: str = "/etc/os-release") -> Owner:
     except OSError:
         return ANY_DISTRIBUTION
     for name in [values.get("ID", ""), *values.get("ID_LIKE", "").split()]:
-        for known, owner in DISTRIBUTIONS.items():
-            if name.lower().partition("-")[0] == known:
+        for name_part, owner in DISTRIBUTIONS.items():
+            if name.lower().partition("-")[0] == name_part:
                 return owner
     return ANY_DISTRIBUTION

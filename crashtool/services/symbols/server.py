@@ -128,7 +128,7 @@ class ServerSource:
     def _check(self, path: str, shown: str, kind: str, module: Module) -> Candidate:
         """What was sent as a candidate: servers are not believed either."""
         files = identify_required(path, self._scratch, shown)
-        file = next((row for row in files if matches(row, module)), files[0])
+        file = next((file for file in files if matches(file, module)), files[0])
         candidate = compare(file, module)._replace(place=shown)
         if file.is_readable:
             return candidate

@@ -51,8 +51,8 @@ def find_supplement(
         if identify_regular(shared) is None:
             continue
         try:
-            if found := _open_same(shared, link):
-                return found
+            if supplement := _open_same(shared, link):
+                return supplement
         except InputUnusable as error:
             problems.append(f"{os.path.basename(shared)}: {error.what}")
     name = plain_name(link.path) or "a file that dwz has made"
@@ -65,7 +65,7 @@ def _walk_paths(path: str, link: SupplementLink) -> Iterator[str]:
     if recorded := recorded_path(link.path):
         yield recorded
     real = os.path.realpath(path)  # in .build-id there are links to the files
-    folders = list(dict.fromkeys(os.path.dirname(os.path.abspath(row)) for row in (path, real)))
+    folders = list(dict.fromkeys(os.path.dirname(os.path.abspath(path)) for path in (path, real)))
     name = plain_name(link.path)
     for folder in folders:
         if recorded := recorded_path(os.path.join(folder, link.path)):

@@ -146,11 +146,11 @@ def _open_compact(data: Content, part: Architecture, architecture: str) -> Unwin
 
 def _find_section(part: Architecture, name: str) -> tuple[int, int, int] | None:
     """Where a section is in the file, its address, its size; None when it is not there."""
-    for row in part.sections:
-        start = part.start + row.offset
-        is_there = row.offset and start + row.size <= part.end
-        if is_there and row.name.rstrip(b"\0") == name.encode():
-            return start, row.address, row.size
+    for section in part.sections:
+        start = part.start + section.offset
+        is_there = section.offset and start + section.size <= part.end
+        if is_there and section.name.rstrip(b"\0") == name.encode():
+            return start, section.address, section.size
     return None
 
 

@@ -84,8 +84,8 @@ def _walk_macho(data: Content, architecture: str) -> Iterator[str]:
     part = find_architecture(data, architecture)
     if part is None:
         return
-    sections = {row.name.rstrip(b"\0"): row for row in part.sections if row.offset}
-    known: set[int] = set()
+    sections = {section.name.rstrip(b"\0"): section for section in part.sections if section.offset}
+    described: set[int] = set()
     frames = sections.get(b"__eh_frame")
     if frames is not None:
         section_range = SectionRange(part.start + frames.offset, frames.address, frames.size)
@@ -93,7 +93,7 @@ def _walk_macho(data: Content, architecture: str) -> Iterator[str]:
             data, FrameTables(part.base, section_range, None), architecture
         ):
             if record.startswith("STACK CFI INIT "):
-                known.add(int(record.split(" ", 4)[3], 16))
+                described.add(int(record.split(" ", 4)[3], 16))
             yield record
     compact = sections.get(b"__unwind_info")
     if compact is not None:
@@ -107,7 +107,7 @@ def _walk_macho(data: Content, architecture: str) -> Iterator[str]:
             return bytes(data[part.start + code.offset + offset :][:size])
 
         content = bytes(data[start : min(start + compact.size, part.end)])
-        yield from walk_compact_records(content, architecture, read_code, known)
+        yield from walk_compact_records(content, architecture, read_code, described)
     yield from _walk_debug_frame(data, architecture)
 
 
@@ -115,16 +115,16 @@ def _walk_elf(data: Content, architecture: str) -> Iterator[str]:
     from crashtool.formats.object_file.elf import find_frame_tables
 
     tables = find_frame_tables(data)
-    known: set[str] = set()
+    described: set[str] = set()
     if tables is not None:
         for record in walk_frame_records(data, tables, architecture):
             if record.startswith("STACK CFI INIT "):
-                known.add(record.split(" ", 4)[3])
+                described.add(record.split(" ", 4)[3])
             yield record
     is_known = False
     for record in _walk_debug_frame(data, architecture):
         if record.startswith("STACK CFI INIT "):
-            is_known = record.split(" ", 4)[3] in known
+            is_known = record.split(" ", 4)[3] in described
         if not is_known:
             yield record
 

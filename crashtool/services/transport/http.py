@@ -310,8 +310,8 @@ def _origin(url: str) -> tuple[str, str]:
 
 def _find_credentials(url: str) -> dict[str, str]:
     """The header that says who asks, if the URL does."""
-    user, found, _ = urlsplit(url).netloc.rpartition("@")
-    if not found:
+    user, at_sign, _ = urlsplit(url).netloc.rpartition("@")
+    if not at_sign:
         return {}
     from base64 import b64encode
 

@@ -57,7 +57,7 @@ def save_baseline(baseline: Baseline, path: str) -> None:
         {"signature": text} | ({"keys": keys} if keys else {}) | {"count": count}
         for (text, *keys), count in sorted(baseline.counts.items())
     ]
-    lines = "".join(json.dumps(row) + "\n" for row in (head, *rows))
+    lines = "".join(json.dumps(document) + "\n" for document in (head, *rows))
     write_whole(Path(path), lines.encode("ascii"))
 
 
@@ -73,8 +73,10 @@ def read_baseline(path: str) -> Baseline:
         raise UsageError(f"{path} is not a baseline of this crashtool", hint=SAVE)
     try:
         counts = {
-            (str(row["signature"]), *map(str, row.get("keys", ()))): int(row["count"])
-            for row in documents[1:]
+            (str(document["signature"]), *map(str, document.get("keys", ()))): int(
+                document["count"]
+            )
+            for document in documents[1:]
         }
         return Baseline(
             str(head["by"]),

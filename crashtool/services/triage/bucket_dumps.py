@@ -48,9 +48,9 @@ def walk_bucket(url: str, scratch: Scratch) -> Iterator[FoundDump | Unreadable]:
     keys = list_keys(url)
     fetcher = BucketFetcher()
     for key in keys:
-        found = fetch_dump(key, fetcher, scratch)
-        if found is not None:
-            yield found
+        dump = fetch_dump(key, fetcher, scratch)
+        if dump is not None:
+            yield dump
 
 
 def list_keys(url: str) -> list[str]:
@@ -58,9 +58,9 @@ def list_keys(url: str) -> list[str]:
     scheme = url.partition(MARK)[0]
     try:
         store, path = find_bucket(url)
-        found = store.find(path)
+        keys = store.find(path)
     except FileNotFoundError:
-        found = []
+        keys = []
     except PermissionError:
         raise InputUnusable(f"{url} may not be read", hint="are the credentials set?") from None
     except ImportError as error:
@@ -70,9 +70,9 @@ def list_keys(url: str) -> list[str]:
         raise InputUnusable(f"{url} cannot be read: {error}") from None
     except Exception as error:  # noqa: BLE001 (each store has errors of its own)
         raise NetworkFailure(f"{scheme} store: {error}") from None
-    if not found:
+    if not keys:
         raise NothingFound(f"there is nothing at {url}")
-    return sorted(f"{scheme}{MARK}{key.lstrip('/')}" for key in found)
+    return sorted(f"{scheme}{MARK}{key.lstrip('/')}" for key in keys)
 
 
 def fetch_dump(key: str, fetcher: BucketFetcher, scratch: Scratch) -> FoundDump | Unreadable | None:

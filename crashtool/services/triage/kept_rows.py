@@ -54,9 +54,9 @@ class KeptRows:
         self._file.close()
         self._lines.close()
 
-    def find(self, found: FoundDump | Unreadable) -> Row | None:
+    def find(self, dump: FoundDump | Unreadable) -> Row | None:
         """The row of a file that has not changed since."""
-        identity = identify(found) if isinstance(found, FoundDump) else ""
+        identity = identify(dump) if isinstance(dump, FoundDump) else ""
         place = self._places.get(_number(identity)) if identity else None
         if place is None:
             return None

@@ -36,16 +36,16 @@ NO_ID = "0" * 8 + "-0000-0000-0000-" + "0" * 12
 
 
 def read_row(
-    found: FoundDump | Unreadable, wanted: InspectOptions, rules: Rules, keys: Sequence[str]
+    dump: FoundDump | Unreadable, wanted: InspectOptions, rules: Rules, keys: Sequence[str]
 ) -> Row:
     """The row of a minidump; `keys` are annotations that are kept of it."""
-    if isinstance(found, Unreadable):
-        return Row(found.path, "unreadable", error=found.error.what)
+    if isinstance(dump, Unreadable):
+        return Row(dump.path, "unreadable", error=dump.error.what)
     try:
-        digest = hash_file(found.file)
+        digest = hash_file(dump.file)
     except OSError as error:
-        return Row(found.path, "unreadable", error=reason_of(error))
-    read = read_found(found, wanted)
+        return Row(dump.path, "unreadable", error=reason_of(error))
+    read = read_found(dump, wanted)
     if isinstance(read, Unreadable):
         return Row(read.path, "unreadable", digest, error=read.error.what)
     if read.is_damaged and not read.threads:
@@ -141,7 +141,7 @@ def _find_missing(report: CrashReport) -> tuple[tuple[str, str], ...]:
     """
     thread = report.crashed_thread
     without = {item.module: item for item in report.symbols if item.status in NO_SYMBOLS}
-    found: dict[tuple[str, str], None] = {}
+    missing: dict[tuple[str, str], None] = {}
     for frame in thread.frames if thread else ():
         module = frame.module
         if module is None or frame.function or (report.symbols and module not in without):
@@ -149,8 +149,8 @@ def _find_missing(report: CrashReport) -> tuple[tuple[str, str], ...]:
         if module.name.lower().startswith(SYSTEM_MODULES):
             continue
         identifier = module.debug_id.breakpad if module.debug_id else module.code_id or ""
-        found.setdefault((module.name, identifier))
-    return tuple(found)[:MAX_MISSING]
+        missing.setdefault((module.name, identifier))
+    return tuple(missing)[:MAX_MISSING]
 
 
 def _first(annotations: dict[str, str], names: Sequence[str]) -> str:

@@ -28,23 +28,23 @@ def step_by_cfi(scene: UnwindContext, frame: StackFrame, rules: str) -> StackFra
     registers, mask = frame.registers, machine.mask
     try:
         cfa = evaluate(table[CFA], registers, scene.read_pointer, mask)
-        found = {name: registers[name] for name in machine.callee_saved if name in registers}
-        found[machine.stack_pointer] = scene.untag(cfa)
-        found[machine.instruction_pointer] = scene.strip(
+        recovered = {name: registers[name] for name in machine.callee_saved if name in registers}
+        recovered[machine.stack_pointer] = scene.untag(cfa)
+        recovered[machine.instruction_pointer] = scene.strip(
             evaluate(table[RETURN_ADDRESS], registers, scene.read_pointer, mask, cfa)
         )
     except UnevaluableRule:
         return None
-    if found[machine.instruction_pointer] < LOWEST_CODE:  # zeros at the base of the stack
+    if recovered[machine.instruction_pointer] < LOWEST_CODE:  # zeros at the base of the stack
         return None if is_by_chance(scene, frame, rules) else StackFrame({}, "none", is_last=True)
     for name, expression in table.items():
         if name in (CFA, RETURN_ADDRESS):
             continue
         try:
-            found[name] = evaluate(expression, registers, scene.read_pointer, mask, cfa)
+            recovered[name] = evaluate(expression, registers, scene.read_pointer, mask, cfa)
         except UnevaluableRule:
-            found.pop(name, None)
-    return StackFrame(found, "cfi")
+            recovered.pop(name, None)
+    return StackFrame(recovered, "cfi")
 
 
 def is_by_chance(scene: UnwindContext, frame: StackFrame, rules: str) -> bool:

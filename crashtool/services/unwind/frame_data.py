@@ -56,12 +56,12 @@ def step_by_frame_data(
             values.pop(name, None)
     except UnevaluableRule:
         return None
-    found = {name: values["$" + name] for name in RECOVERED if "$" + name in values}
-    if "eip" in found and found["eip"] < LOWEST_CODE:  # zeros at the base of the stack
+    recovered = {name: values["$" + name] for name in RECOVERED if "$" + name in values}
+    if "eip" in recovered and recovered["eip"] < LOWEST_CODE:  # zeros at the base of the stack
         return StackFrame({}, "none", is_last=True)
-    if "eip" not in found or not scene.may_return_to(found["eip"]):
+    if "eip" not in recovered or not scene.may_return_to(recovered["eip"]):
         return None
-    return StackFrame(found, "cfi")
+    return StackFrame(recovered, "cfi")
 
 
 def find_lost(record: FrameData) -> tuple[str, ...]:

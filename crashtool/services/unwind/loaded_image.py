@@ -88,9 +88,11 @@ def find_loaded_image(memory: Memory, module: Module, tables: CodeTables) -> Loa
     if head is None or not head.startswith(MAGIC):
         return None
     try:
-        found = find_loaded_exception_tables(head)
+        exception_tables = find_loaded_exception_tables(head)
     except InputUnusable:
         return None
-    if found is None or memory.read(module.base + found.offset, 1) is None:
+    if exception_tables is None or memory.read(module.base + exception_tables.offset, 1) is None:
         return None
-    return LoadedImage(tables, open_exception_tables(_ImageBytes(memory, module.base), found))
+    return LoadedImage(
+        tables, open_exception_tables(_ImageBytes(memory, module.base), exception_tables)
+    )

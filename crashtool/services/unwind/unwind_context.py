@@ -185,11 +185,11 @@ class UnwindContext:
             if low <= value & mask < high:
                 yield number, value
         for number in range(len(part), most):
-            found = self.read_pointer(start + number * self.machine.width)
-            if found is None:
+            candidate = self.read_pointer(start + number * self.machine.width)
+            if candidate is None:
                 return
-            if low <= found & mask < high:
-                yield number, found
+            if low <= candidate & mask < high:
+                yield number, candidate
 
     def read_pointer(self, address: int) -> int | None:
         """The pointer at an address; None when the dump does not hold it."""
@@ -217,10 +217,10 @@ class UnwindContext:
 
     def may_return_to(self, address: int) -> bool:
         """Whether a call can have left this return address: it lies in code, behind a call."""
-        known = self._verdicts.get(address)
-        if known is None:
-            known = self._verdicts[address] = self._assess(address)
-        return known
+        is_return = self._verdicts.get(address)
+        if is_return is None:
+            is_return = self._verdicts[address] = self._assess(address)
+        return is_return
 
     def may_lead_to(self, address: int) -> bool:
         """Whether a chain of frame pointers can lead there: a return address, or generated code.
@@ -319,10 +319,10 @@ class UnwindContext:
         """The name of the code to which a signal handler returns; "" if this is none."""
         if self.platform not in ("linux", "android"):
             return ""
-        known = self._trampolines.get(address)
-        if known is None:
-            known = self._trampolines[address] = self._find_trampoline(address)
-        return known
+        trampoline = self._trampolines.get(address)
+        if trampoline is None:
+            trampoline = self._trampolines[address] = self._find_trampoline(address)
+        return trampoline
 
     def _find_trampoline(self, address: int) -> str:
         loaded = self.find_loaded(address)
@@ -331,8 +331,8 @@ class UnwindContext:
         location = address - loaded.base
         for name, digits in CODES.get(self.machine.name, {}).items():
             code = bytes.fromhex(digits)
-            known = loaded.tables.read_code(location, len(code))
-            if (known or self.read_bytes(address, len(code))) == code:
+            code_bytes = loaded.tables.read_code(location, len(code))
+            if (code_bytes or self.read_bytes(address, len(code))) == code:
                 return name
         before = loaded.tables.find_function(location - self.machine.call_size)
         if before is not None and location < before.start + before.size:

@@ -60,15 +60,15 @@ def _find_by_tag(releases: tuple[Release, ...], version: str, tag: re.Match[str]
             hint="give the date of Crashpad's sources, as in 2023-05-27",
         )
     wanted = _numbers(tag)
-    known = [
+    candidates = [
         release for release in releases if any(_parse(name) <= wanted for name in release.tags)
     ]
-    if not known:
+    if not candidates:
         raise UsageError(
             f"nothing is known of sentry-native before {releases[0].tags[0]}",
             hint="update it",
         )
-    return known[-1]
+    return candidates[-1]
 
 
 def _parse(name: str) -> tuple[int, ...]:

@@ -155,12 +155,12 @@ def describe(
 def _plain(architecture: str, code: int, flags: int, address: int) -> Reason:
     general, words = EXCEPTIONS.get(code, (f"unknown 0x{code:08x}", f"Exception {code:#x}"))
     by_cpu = X86_CODES if architecture in ("x86", "x86_64") else ARM_CODES
-    found = by_cpu.get(code, {}).get(flags)
+    code_name = by_cpu.get(code, {}).get(flags)
     if code == EXC_BAD_ACCESS:
-        found = KERN_CODES.get(flags) or found
+        code_name = KERN_CODES.get(flags) or code_name
     elif code == EXC_SOFTWARE:
-        found = SOFTWARE_CODES.get(flags)
-    name, detail = found or (f"0x{flags:08x}", f"code {flags:#x}")
+        code_name = SOFTWARE_CODES.get(flags)
+    name, detail = code_name or (f"0x{flags:08x}", f"code {flags:#x}")
     shown = hex_address(address, architecture)
     if code != EXC_BAD_ACCESS:
         return Reason(f"{general} / {name}", f"{words}: {detail}, at {shown}", address)

@@ -32,14 +32,14 @@ MADE = "__"  # what compilers' own variables, of loops over ranges, begin with
 class PointView:
     """A frame as it was before an instruction: its registers as far as they can be told."""
 
-    def __init__(self, view: FrameView, point: FlowPoint, known: KnownValues) -> None:
+    def __init__(self, view: FrameView, point: FlowPoint, values: KnownValues) -> None:
         self.base = view.base
         self.address = point.instruction.address
         self.return_address: int | None = None
-        self.found: dict[object, object] = {}
+        self.answers: dict[object, object] = {}
         self._view = view
         self._point = point
-        self._known = known
+        self._known = values
 
     def read_register(self, name: str) -> bytes | None:
         """A register's bytes; None when it cannot be told."""
@@ -77,11 +77,11 @@ class CodePoints:
         self,
         points: Sequence[FlowPoint],
         view: FrameView,
-        known: KnownValues,
+        values: KnownValues,
         find_scopes: FindScopes,
     ) -> None:
         self.points = points
-        self.known = known
+        self.known = values
         self._view = view
         self._find_scopes = find_scopes
         self._placed: dict[int, list[PlacedVariable]] = {}
@@ -121,10 +121,10 @@ class CodePoints:
     def _walk_places(self, number: int) -> Iterator[PlacedVariable]:
         point = self.points[number]
         view = PointView(self._view, point, self.known)
-        for scope, row in enumerate(self._find_scopes(point.instruction.address)):
-            if row.key not in self._active:  # a call that has returned: its `this` is another
+        for scope, variables in enumerate(self._find_scopes(point.instruction.address)):
+            if variables.key not in self._active:  # a call that has returned: its `this` is another
                 continue
-            for variable in row.variables[:MAX_VARIABLES]:
+            for variable in variables.variables[:MAX_VARIABLES]:
                 if variable.name.startswith(MADE):
                     continue
                 try:

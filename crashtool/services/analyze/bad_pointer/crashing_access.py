@@ -77,12 +77,12 @@ class _Search:
             return
         kept = (*machine.callee_saved, machine.stack_pointer)
         registers = kept if is_call else tuple(scene.registers.values)
-        known = KnownValues(points[-1].forms, registers, scene.view, machine.width)
-        self._known = known
+        values = KnownValues(points[-1].forms, registers, scene.view, machine.width)
+        self._known = values
         tables, base = scene.loaded.tables, scene.loaded.base
         self._names = PointerNames(
             CodePoints(
-                points, scene.view, known, lambda address: tables.find_variables(address - base)
+                points, scene.view, values, lambda address: tables.find_variables(address - base)
             ),
             machine.width,
         )

@@ -158,7 +158,8 @@ class PointerNames:
         number = self._find_number(loaded.at)
         instruction = self._points.points[number].instruction
         operand = next(
-            (row for row in instruction.operands if isinstance(row, MemoryOperand)), None
+            (operand for operand in instruction.operands if isinstance(operand, MemoryOperand)),
+            None,
         )
         if operand is not None:
             access = self.name_access(number, operand, depth=depth + 1)

@@ -40,7 +40,7 @@ def find_straight_code(
             return []
         function += instructions
         if start <= last < end:
-            before = [row for row in instructions if row.address <= last]
+            before = [instruction for instruction in instructions if instruction.address <= last]
     targets, jumps_by_table = _find_targets(function)
     targets.update(start for start, _ in pieces)
     straight: list[DecodedInstruction] = []
@@ -60,6 +60,6 @@ def _find_targets(function: Sequence[DecodedInstruction]) -> tuple[set[int], boo
     """Where a function's code jumps to in itself, and whether it also does by a register or table,
     to places that are not known.
     """
-    jumps = [row for row in function if row.flow in ("jump", "branch")]
-    targets = {row.target for row in jumps if row.target is not None}
-    return targets, any(row.target is None for row in jumps)
+    jumps = [instruction for instruction in function if instruction.flow in ("jump", "branch")]
+    targets = {instruction.target for instruction in jumps if instruction.target is not None}
+    return targets, any(instruction.target is None for instruction in jumps)

@@ -95,18 +95,23 @@ def _walk_read_only(segments: Sequence[SegmentRow], bias: int, path: str) -> Ite
         for segment in segments
         if segment.flags & WRITE
     ]
-    for row in segments:
-        if row.flags & WRITE:
+    for program_header in segments:
+        if program_header.flags & WRITE:
             continue
-        low, high = row.address // PAGE * PAGE, row.address + row.file_size
-        shift = row.offset // PAGE * PAGE - low
+        low, high = (
+            program_header.address // PAGE * PAGE,
+            program_header.address + program_header.file_size,
+        )
+        shift = program_header.offset // PAGE * PAGE - low
         for first, last in sorted(written):
             if first < high and last > low:
                 if low < first:
-                    yield MappedFile(bias + low, bias + first, low + shift, path, row.flags)
+                    yield MappedFile(
+                        bias + low, bias + first, low + shift, path, program_header.flags
+                    )
                 low = last
         if low < high:
-            yield MappedFile(bias + low, bias + high, low + shift, path, row.flags)
+            yield MappedFile(bias + low, bias + high, low + shift, path, program_header.flags)
 
 
 def _read_head(

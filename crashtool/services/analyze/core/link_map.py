@@ -34,10 +34,10 @@ class LinkMap(NamedTuple):
     system_image: int
 
 
-def build_link_map(machine: CoreMachine, images: Sequence[Image], known: int) -> LinkMap:
+def build_link_map(machine: CoreMachine, images: Sequence[Image], map_address: int) -> LinkMap:
     """The list of the images, of which the first is the program, at a fixed address.
 
-    `known` is where the dump says that r_debug is, 0 when it does not: it stands there, then.
+    `map_address` is where the dump says that r_debug is, 0 when it does not: it stands there, then.
     """
     start = PLACES[machine.width]
     if not images or not images[0].debug:
@@ -60,8 +60,8 @@ def build_link_map(machine: CoreMachine, images: Sequence[Image], known: int) ->
         ).pack()
     pair = machine.pair(key=DT_DEBUG, value=start).pack()
     segments = [CoreSegment.of(start, debug + rows + names), CoreSegment.of(images[0].debug, pair)]
-    if known:
-        segments.append(CoreSegment.of(known, debug))
+    if map_address:
+        segments.append(CoreSegment.of(map_address, debug))
     return LinkMap(tuple(segments), names_at + places[0], system_image)
 
 

@@ -21,7 +21,7 @@ def find_linux_gate(dump: Minidump, report: CrashReport) -> Module | None:
 
 def find_waiting(dump: Minidump, gate: Module) -> tuple[WaitingPlace, ...]:
     """Where threads wait in it, each place once, as far as it is seen what lies on their stacks."""
-    found = set()
+    waiting = set()
     locations = [thread.context for thread in dump.threads]
     for location in [*locations, *([dump.exception.context] if dump.exception else [])]:
         context = dump.context(location)
@@ -30,8 +30,8 @@ def find_waiting(dump: Minidump, gate: Module) -> tuple[WaitingPlace, ...]:
         offset = context.instruction_pointer - gate.base
         words = _count_saved(dump, context)
         if words is not None:
-            found.add(WaitingPlace(offset, words))
-    return tuple(sorted(found))
+            waiting.add(WaitingPlace(offset, words))
+    return tuple(sorted(waiting))
 
 
 def _count_saved(dump: Minidump, context: Context) -> int | None:

@@ -34,7 +34,7 @@ def read_members(at: Spot, value: Value) -> Value:
     if details.variants is not None:
         members = (*members, *_choose_variant(at))
     if not at.reader.limits.is_plain:
-        members = tuple(row for row in members if not _is_empty_base(row))
+        members = tuple(member for member in members if not _is_empty_base(member))
     if at.depth >= at.reader.limits.depth:
         return value._replace(left_out=len(members))
     children: list[Value] = []

@@ -61,8 +61,8 @@ def read_only_member(at: Spot, value: Value, name: str) -> Value | None:
     member = find_part(at.kind, name)
     if member is None:
         return None
-    found = at.reader.read(at.move(member.type, member.offset)._replace(depth=at.depth))
-    return found._replace(type=value.type, name=value.name)
+    content = at.reader.read(at.move(member.type, member.offset)._replace(depth=at.depth))
+    return content._replace(type=value.type, name=value.name)
 
 
 def read_smart(at: Spot, value: Value, pointer: MemberPart) -> Value:

@@ -57,23 +57,23 @@ def read_content(place: Place, frame: FrameView, offset: int, size: int) -> byte
 
 
 def _cut(content: bytes, offset: int, size: int) -> bytes:
-    found = content[offset : offset + size]
-    if len(found) < size:
+    piece = content[offset : offset + size]
+    if len(piece) < size:
         lose("a part of it alone is known")
-    return found
+    return piece
 
 
 def _read_pieces(place: PiecesPlace, frame: FrameView, offset: int, size: int) -> bytes:
-    start, found = 0, bytearray()
+    start, content = 0, bytearray()
     for piece in place.pieces:
         low = max(offset, start)
         high = min(offset + size, start + piece.size)
         if low < high:
-            found += read_content(piece.place, frame, low - start, high - low)
+            content += read_content(piece.place, frame, low - start, high - low)
         start += piece.size
     if start < offset + size:
         raise LostValue("optimized_out", "")
-    return _cut(bytes(found), 0, size)
+    return _cut(bytes(content), 0, size)
 
 
 def may_hold(place: Place) -> bool:

@@ -35,7 +35,7 @@ class StackFrameView:
         self.base = frame.module.base if frame.module else 0
         self.address = frame.instruction
         self.return_address = frame.resume
-        self.found: dict[object, object] = {}
+        self.answers: dict[object, object] = {}
         self.is_proven = is_proven
         self.vectors: Mapping[str, bytes] = {}
         self._registers = step.registers

@@ -30,7 +30,7 @@ def find_shape(kind: DataType) -> Shape | None:
     for namespace in NAMESPACES:
         if name.startswith(namespace):
             name = name[len(namespace) :].partition("<")[0]
-            shapes = [row for library in LIBRARIES for row in library.get(name, ())]
+            shapes = [shape for library in LIBRARIES for shape in library.get(name, ())]
             return _in_turn(shapes) if shapes else None
     return None
 
@@ -40,9 +40,9 @@ def _in_turn(shapes: list[Shape]) -> Shape:
 
     def read(spot: Spot, value: Value) -> Value | None:
         for shape in shapes:
-            found = shape(spot, value)
-            if found is not None:
-                return found
+            answer = shape(spot, value)
+            if answer is not None:
+                return answer
         return None
 
     return read

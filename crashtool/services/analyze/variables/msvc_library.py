@@ -94,10 +94,10 @@ def read_tree(at: Spot, value: Value) -> Value | None:
 
     The head's left one is the first.
     """
-    found = _find_head(at, MemberPart(at.kind, 0))
-    if found is None:
+    head_node = _find_head(at, MemberPart(at.kind, 0))
+    if head_node is None:
         return None
-    head, count, node, held = found
+    head, count, node, held = head_node
     names = ("_Left", "_Parent", "_Right")
     links = [part.offset for name in names if (part := find_part(node, name)) is not None]
     if len(links) != len(names):
@@ -118,11 +118,11 @@ def read_hash_table(at: Spot, value: Value) -> Value | None:
 
 
 def _read_ring(at: Spot, value: Value, ring: MemberPart) -> Value | None:
-    found = _find_head(at, ring)
-    following = found and find_part(found[2], "_Next")
-    if found is None or following is None or following.offset:
+    head_node = _find_head(at, ring)
+    following = head_node and find_part(head_node[2], "_Next")
+    if head_node is None or following is None or following.offset:
         return None
-    head, count, _, held = found
+    head, count, _, held = head_node
     nodes = islice(walk_links(at, head), 1, None)
     return read_nodes(at, value, held.type, nodes, count, held.offset)
 

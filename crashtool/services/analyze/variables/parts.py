@@ -28,14 +28,14 @@ def find_part(kind: DataType, name: str) -> MemberPart | None:
     level, seen = [MemberPart(kind, 0)], 0
     for _ in range(DEEPEST):
         following: list[MemberPart] = []
-        for row in level:
+        for candidate in level:
             seen += 1
-            if seen > MAX_TYPES or row.type.kind not in ("struct", "union"):
+            if seen > MAX_TYPES or candidate.type.kind not in ("struct", "union"):
                 continue
-            for member in row.type.details.members:
+            for member in candidate.type.details.members:
                 if member.offset is None or member.bit_size:
                     continue
-                part = MemberPart(member.type, row.offset + member.offset)
+                part = MemberPart(member.type, candidate.offset + member.offset)
                 if member.name == name and not member.is_base:
                     return part
                 following.append(part)
@@ -47,8 +47,8 @@ def find_path(kind: DataType, *names: str) -> MemberPart | None:
     """A member of a member, each found as `find_part` does."""
     part: MemberPart | None = MemberPart(kind, 0)
     for name in names:
-        found = part and find_part(part.type, name)
-        if part is None or found is None:
+        step = part and find_part(part.type, name)
+        if part is None or step is None:
             return None
-        part = MemberPart(found.type, part.offset + found.offset)
+        part = MemberPart(step.type, part.offset + step.offset)
     return part

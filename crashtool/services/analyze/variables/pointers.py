@@ -68,14 +68,14 @@ def read_text(at: Spot, address: int, size: int) -> tuple[bytes, bool]:
     LostValue when the dump holds neither its end nor as much as is shown.
     """
     most = at.reader.limits.text * size
-    found, zero = bytearray(), bytes(size)
-    while len(found) < most:
-        part = _read_part(at, address + len(found), size)
+    text, zero = bytearray(), bytes(size)
+    while len(text) < most:
+        part = _read_part(at, address + len(text), size)
         for start in range(0, len(part), size):
             if part[start : start + size] == zero:
-                return bytes(found[:most]), len(found) > most
-            found += part[start : start + size]
-    return bytes(found[:most]), True
+                return bytes(text[:most]), len(text) > most
+            text += part[start : start + size]
+    return bytes(text[:most]), True
 
 
 def _read_part(at: Spot, address: int, size: int) -> bytes:

@@ -101,8 +101,8 @@ def _from_extra() -> Path | None:
 
 
 def _from_path(name: str) -> Path | None:
-    found = shutil.which(name)
-    return None if found is None or _is_script(Path(found)) else Path(found)
+    path = shutil.which(name)
+    return None if path is None or _is_script(Path(path)) else Path(path)
 
 
 def _is_script(path: Path) -> bool:

@@ -52,7 +52,7 @@ def read_attachments(texts: Iterable[str], kind: str | None) -> tuple[Attachment
 
     `kind` is None where there is no handler, and any name will do.
     """
-    found = []
+    attachments = []
     for text in texts:
         attachment = parse_attachment(text)
         if attachment.name is not None and kind and not HANDLER_KINDS[kind].names_attachments:
@@ -61,8 +61,8 @@ def read_attachments(texts: Iterable[str], kind: str | None) -> tuple[Attachment
                 hint=f"give the file that name: --attachment {quote_word(attachment.path)}",
             )
         path = str(Path(attachment.path).expanduser().absolute())
-        found.append(Attachment(attachment.name, path, Path(path).is_dir()))
-    return tuple(found)
+        attachments.append(Attachment(attachment.name, path, Path(path).is_dir()))
+    return tuple(attachments)
 
 
 def telling_lines(log: str) -> list[str]:

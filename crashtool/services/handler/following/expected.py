@@ -18,8 +18,10 @@ def explain_silence(patterns: Sequence[str], name: str, words: Sequence[str]) ->
     if any(word.startswith(_DEATH_TEST) for word in words):
         return DEATH_TEST
     line = " ".join(words)
-    found = next((one for one in patterns if fnmatchcase(name, one) or fnmatchcase(line, one)), "")
-    return f"--ignore {found}" if found else ""
+    pattern = next(
+        (one for one in patterns if fnmatchcase(name, one) or fnmatchcase(line, one)), ""
+    )
+    return f"--ignore {pattern}" if pattern else ""
 
 
 def explain_silence_of_stack(patterns: Sequence[str], functions: Sequence[str]) -> str:

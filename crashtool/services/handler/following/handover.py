@@ -110,12 +110,12 @@ class Handover:
         """Whether the first thread has ended; then no handler can attach to the process."""
         return thread_state(self.pid, self.pid) in GONE
 
-    def _has_report(self, own: OwnWriter, known: AbstractSet[Path]) -> bool:
+    def _has_report(self, own: OwnWriter, earlier: AbstractSet[Path]) -> bool:
         """Whether the handler has written one, or the program is gone and none can be written."""
         if self.ended is not None:
             return True
         try:
-            return find_delivery(Path(own.database), known, self.pid) is not None
+            return find_delivery(Path(own.database), earlier, self.pid) is not None
         except CrashtoolError:  # the handler works on it
             return True
 

@@ -49,7 +49,7 @@ def dump_hanging(
     `ended` is told of those that end meanwhile, and of threads, with their wait status.
     """
     words = f"still running after {seconds:g} s"
-    found = []
+    written = []
     for pid in tuple(tree.processes):
         freezer = Freezer(pid, pid)
         is_held = freezer.hold()
@@ -59,12 +59,12 @@ def dump_hanging(
             continue
         try:
             passed = time.monotonic() - tree.began
-            found.append(_dump(pid, freezer, own, words, passed, last_lines))
+            written.append(_dump(pid, freezer, own, words, passed, last_lines))
         except OSError:  # killed from outside
             continue
         finally:
             freezer.go_on()
-    return found
+    return written
 
 
 def dump_process(

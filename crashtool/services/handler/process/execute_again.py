@@ -37,7 +37,7 @@ def can_keep_rights() -> bool:
     """Whether a process that this one traces keeps the rights that an executed file gives."""
     try:
         rows = read_file("/proc/self/status").splitlines()
-        line = next(row for row in rows if row.startswith(b"CapEff:"))
+        line = next(line for line in rows if line.startswith(b"CapEff:"))
     except (OSError, StopIteration):
         return False
     return bool(int(line.split()[1], 16) & _CAP_SYS_PTRACE)

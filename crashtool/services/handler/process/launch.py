@@ -151,7 +151,7 @@ def explain_tracer(pid: int) -> str:
     """Who traces a process already, in words; "" when nobody does."""
     with contextlib.suppress(OSError, StopIteration):
         rows = read_file(f"/proc/{pid}/status").splitlines()
-        tracer = int(next(row for row in rows if row.startswith(b"TracerPid:"))[10:])
+        tracer = int(next(line for line in rows if line.startswith(b"TracerPid:"))[10:])
         if tracer:
             return f"{read_name(tracer) or 'another program'} (process {tracer}) traces it already"
     return ""

@@ -16,8 +16,8 @@ def find_program(name: str) -> str:
     ProgramNotFound (127) or ProgramNotExecutable (126) when a shell would not run it either.
     """
     if os.sep not in name:
-        if found := shutil.which(name):
-            return found
+        if path := shutil.which(name):
+            return path
         raise ProgramNotFound(f"{name}: no such program in PATH", hint=_local_hint(name))
     if not os.path.exists(name):  # noqa: PTH110 (kept off pathlib for the start)
         raise ProgramNotFound(f"{name}: no such file")

@@ -94,7 +94,7 @@ def _read_names(path: str) -> bytes:
         with mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ) as data:
             layout = read_layout(data) if data[: len(MAGIC)] == MAGIC else None
             sections = layout.sections if layout else ()
-            section = next((row for row in sections if row.name == ".dynstr"), None)
+            section = next((section for section in sections if section.name == ".dynstr"), None)
             if section is None:
                 return b""
             return data[section.offset : section.offset + min(section.size, _MAX_NAMES)]
@@ -111,7 +111,10 @@ def _checks_leaks(pid: int, *, built_in: bool) -> bool:
     except OSError:
         return built_in
     preloaded = any(
-        row.startswith(b"LD_PRELOAD=") and (b"libasan" in row or b"liblsan" in row) for row in rows
+        variable.startswith(b"LD_PRELOAD=") and (b"libasan" in variable or b"liblsan" in variable)
+        for variable in rows
     )
-    options = [row for row in rows if row.startswith((b"ASAN_OPTIONS=", b"LSAN_OPTIONS="))]
-    return (built_in or preloaded) and not any(_NO_LEAKS in row for row in options)
+    options = [
+        variable for variable in rows if variable.startswith((b"ASAN_OPTIONS=", b"LSAN_OPTIONS="))
+    ]
+    return (built_in or preloaded) and not any(_NO_LEAKS in variable for variable in options)

@@ -179,10 +179,10 @@ def entry_point(pid: int, width: int) -> int:
     kind = _Aux64 if width == 8 else _Aux32  # noqa: PLR2004 (bytes of a register)
     data = read_file(f"/proc/{pid}/auxv")
     rows = kind.read_array(data, 0, len(data) // kind.SIZE)
-    found = next((row.value for row in rows if row.kind == _AT_ENTRY), None)
-    if found is None:
+    address = next((entry.value for entry in rows if entry.kind == _AT_ENTRY), None)
+    if address is None:
         raise MalformedFile(f"the auxiliary vector of {pid} has no AT_ENTRY", offset=0)
-    return int(found)
+    return int(address)
 
 
 def find_scratch(pid: int, stack_pointer: int, size: int) -> int | None:

@@ -13,16 +13,18 @@ from crashtool.model.run import DeliveredReport
 from crashtool.services.handler.reports.report_database import list_minidumps
 
 
-def find_delivery(path: Path, known: AbstractSet[Path], process_id: int) -> DeliveredReport | None:
-    """The report of a process among those that were not `known` before it crashed.
+def find_delivery(
+    path: Path, earlier: AbstractSet[Path], process_id: int
+) -> DeliveredReport | None:
+    """The report of a process among those that were not `earlier` before it crashed.
 
     Other runs may use the same database at the same time: the process id in the minidump tells.
     """
-    found = list_minidumps(path)
-    if found is not None and not found - known:
+    dumps = list_minidumps(path)
+    if dumps is not None and not dumps - earlier:
         return None
     for report in open_database(path).reports:
-        if report.path not in known and _is_of(report.path, process_id):
+        if report.path not in earlier and _is_of(report.path, process_id):
             return _delivery(report)
     return None
 

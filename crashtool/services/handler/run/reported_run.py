@@ -149,10 +149,10 @@ class ReportedRun:
             return {}
         from crashtool.services.handler.reports.delivery import list_reports
 
-        found: dict[str, DeliveredReport] = {}
+        reports: dict[str, DeliveredReport] = {}
         for database in dict.fromkeys(crash.database for crash in crashes if crash.uuid):
-            found |= list_reports(Path(database))
-        return {uuid: found[uuid] for uuid in wanted & found.keys()}
+            reports |= list_reports(Path(database))
+        return {uuid: reports[uuid] for uuid in wanted & reports.keys()}
 
     def send(self, delivery: DeliveredReport) -> DeliveredReport:
         """Send a report that crashtool has written, if there is a URL."""

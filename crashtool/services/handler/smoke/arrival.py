@@ -68,13 +68,13 @@ def check_attachments(
             continue
         wanted = sent_name(attachment, kind)
         same = [file for file in left if _same_content(Path(file[1]), Path(attachment.path))]
-        found = next((file for file in same if file[0] == wanted), same[0] if same else None)
-        if found is None:
+        arrived = next((file for file in same if file[0] == wanted), same[0] if same else None)
+        if arrived is None:
             yield SmokeCheck(name, False, *_why_lost(wanted, kind, arrival))
             continue
-        left.remove(found)
+        left.remove(arrived)
         size = f"{Path(attachment.path).stat().st_size:,} bytes {arrival.place}"
-        renamed = f", as {found[0]}: the handler renames it" if found[0] != wanted else ""
+        renamed = f", as {arrived[0]}: the handler renames it" if arrived[0] != wanted else ""
         yield SmokeCheck(name, passed=True, detail=size + renamed)
 
 

@@ -64,13 +64,13 @@ def _read(document: dict[str, Any]) -> RunResult:
         notes=tuple(result.notes),
         crashes=tuple(map(_read_crash, document["crashes"])),
         hangs=tuple(map(_read_crash, document["hangs"])),
-        unfollowed=tuple(Unfollowed(*row) for row in document["unfollowed"]),
+        unfollowed=tuple(Unfollowed(*values) for values in document["unfollowed"]),
     )
     return result if result.fatal is None else result._replace(fatal=FatalSignal(*result.fatal))
 
 
-def _read_crash(row: list[Any]) -> ProcessCrash:
-    crash = ProcessCrash(*row)
+def _read_crash(values: list[Any]) -> ProcessCrash:
+    crash = ProcessCrash(*values)
     return crash._replace(
         command_line=tuple(crash.command_line),
         fatal=FatalSignal(*crash.fatal),

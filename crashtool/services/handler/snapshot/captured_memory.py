@@ -109,10 +109,10 @@ def capture_stack(
     memory: MemoryMap, pointer: int, width: int, limit: int
 ) -> tuple[MemorySnapshot | None, MemorySnapshot | None]:
     """A thread's stack from its pointer on; and its far end, when the whole passes `limit`."""
-    found = memory.find_stack(pointer, width)
-    if found is None or limit < width:
+    stretch = memory.find_stack(pointer, width)
+    if stretch is None or limit < width:
         return None, None
-    start, end = found
+    start, end = stretch
     if end - start <= limit:
         return memory.read(start, end), None
     half = limit // 2 & -width
@@ -157,10 +157,10 @@ def capture_referenced(
     wanted = [location for location in places if location]
     budget = REFERENCED
     for address in dict.fromkeys(pointers):
-        found = memory.around(address, _BEFORE, _AFTER)
-        if found and budget > 0:
-            wanted.append(found)
-            budget -= found[1] - found[0]
+        stretch = memory.around(address, _BEFORE, _AFTER)
+        if stretch and budget > 0:
+            wanted.append(stretch)
+            budget -= stretch[1] - stretch[0]
     free = _subtract(_merge(wanted), _merge([(one.start, one.end) for one in taken]))
     return [got for start, end in free if (got := memory.read(start, end))]
 

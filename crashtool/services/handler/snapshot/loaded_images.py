@@ -87,9 +87,9 @@ def _identify_file(pid: int, mapping: MemoryMapping, *, is_program: bool) -> byt
         if os.fstat(descriptor).st_ino != mapping.inode:  # replaced since
             return b""
         with mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ) as data:
-            found = identify_elf(data)
+            identity = identify_elf(data)
     except (OSError, ValueError, CrashtoolError):
         return b""
     finally:
         os.close(descriptor)
-    return found.raw if found else b""
+    return identity.raw if identity else b""

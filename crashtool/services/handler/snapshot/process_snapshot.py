@@ -105,7 +105,7 @@ class _Taker:
         others = [tid for tid in sorted(threads) if tid != self.crashed.thread_id]
         rows = self._take_threads(others)
         created, user_time, system_time = self._read_times()
-        elsewhere = [part for row in rows for part in row.elsewhere]
+        elsewhere = [part for taken in rows for part in taken.elsewhere]
         return ProcessSnapshot(
             process_id=self.pid,
             taken=int(time.time()),
@@ -114,7 +114,7 @@ class _Taker:
             system_time=system_time,
             machine=describe_machine(architecture),
             zone=describe_zone(),
-            threads=[row.thread for row in rows],
+            threads=[taken.thread for taken in rows],
             exception=_describe_exception(self.crashed),
             modules=self._list_modules(),
             memory=[*elsewhere, *self._take_referenced(rows, elsewhere)],
@@ -131,12 +131,12 @@ class _Taker:
         left = OTHER_STACKS
         for tid in others:
             try:
-                row = self._take_thread(read_stopped_thread(tid), min(limit, left))
+                taken = self._take_thread(read_stopped_thread(tid), min(limit, left))
             except OSError:  # killed from outside
                 continue
-            left -= row.size
-            rows.append(row)
-        return sorted(rows, key=lambda row: (row.thread.id != self.pid, row.thread.id))
+            left -= taken.size
+            rows.append(taken)
+        return sorted(rows, key=lambda taken: (taken.thread.id != self.pid, taken.thread.id))
 
     def _take_thread(self, stopped: StoppedThread, limit: int) -> _Taken:
         width = stopped.width
@@ -169,10 +169,10 @@ class _Taker:
         pointers = [
             getattr(registers, name) for name in registers.FIELDS if name not in _NO_POINTERS
         ]
-        own = next(row.thread.stack for row in rows if row.stopped is self.crashed)
+        own = next(taken.thread.stack for taken in rows if taken.stopped is self.crashed)
         pointers += list_words(own, self.crashed.width)
-        instructions = [row.stopped.instruction_pointer for row in rows]
-        stacks = [row.thread.stack for row in rows if row.thread.stack]
+        instructions = [taken.stopped.instruction_pointer for taken in rows]
+        stacks = [taken.thread.stack for taken in rows if taken.thread.stack]
         return capture_referenced(self.memory, pointers, instructions, [*stacks, *elsewhere])
 
     def _list_modules(self) -> list[ModuleSnapshot]:

@@ -69,7 +69,7 @@ class LastLines:
 def _read_position(information: str) -> int:
     """Where a descriptor stands in its file (proc(5), fdinfo)."""
     rows = read_file(information).splitlines()
-    return next(int(row[4:]) for row in rows if row.startswith(b"pos:"))
+    return next(int(line[4:]) for line in rows if line.startswith(b"pos:"))
 
 
 def split_lines(data: bytes) -> tuple[str, ...]:

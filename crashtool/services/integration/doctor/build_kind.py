@@ -55,13 +55,13 @@ def tell_build(program: Subject, examination: Examination) -> str:
     The build folder that it lies in knows best, then what is linked into it, then its folder's
     name. Without any of it, a program that still has its debug information may be either.
     """
-    for known in (
+    for kind in (
         examination.recall(_read_build_folder, program.path),
         _FOR[_has_debug_parts(program, examination)],
         _FOR[_is_in_debug_folder(program.path)],
     ):
-        if known != UNKNOWN:
-            return known
+        if kind != UNKNOWN:
+            return kind
     return examination.recall(_read_debug_information, program.path)
 
 

@@ -31,8 +31,8 @@ def _read(path: str) -> bytes:
 
 def find_pragmas(build: Build, examination: Examination) -> set[str]:
     """Libraries that sources name by #pragma comment(lib, ...)."""
-    found = set()
+    pragmas = set()
     for content in walk_sources(build, examination):
         for name in PRAGMA.findall(content):
-            found.add(Path(name.decode("utf-8", "replace").lower()).name.removesuffix(".lib"))
-    return found
+            pragmas.add(Path(name.decode("utf-8", "replace").lower()).name.removesuffix(".lib"))
+    return pragmas

@@ -191,14 +191,14 @@ def _make_build(folder: str, link: LinkLine, lines: Lines) -> Build:
         standard=_find_standard(words, is_msvc=is_msvc) if compiles else None,
         definitions=frozenset(text.partition("=")[0] for text in defined),
         knows_definitions=bool(compiles),
-        include_dirs=tuple(found for found in dirs if found),
+        include_dirs=tuple(path for path in dirs if path),
         knows_includes=bool(compiles) and is_here and None not in dirs,
         names=tuple(_walk_names(link.words)),
         libraries=tuple(_walk_libraries(link)),
         sources=tuple(
-            found
+            path
             for line in compiles
-            if line.source and (found := locate(line.folder or folder, line.source)) is not None
+            if line.source and (path := locate(line.folder or folder, line.source)) is not None
         ),
         is_release=configuration.lower() in RELEASES,
         link=link,

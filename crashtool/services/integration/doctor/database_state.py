@@ -26,7 +26,7 @@ def check_state(subject: Subject, examination: Examination) -> Iterator[CheckRes
     path = subject.path
     if subject.kind != DATABASE:
         path = str(read_configured(subject, examination).values.get("database") or "")
-        paths = {Path(row.path).absolute() for row in examination.of_kind(DATABASE)}
+        paths = {Path(sighting.path).absolute() for sighting in examination.of_kind(DATABASE)}
         is_other = bool(path) and Path(path).absolute() not in paths
         if not is_other or not is_database(path):
             yield skip("", "no other database is set" if path else "no database is set")

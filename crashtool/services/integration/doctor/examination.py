@@ -64,10 +64,10 @@ class Examination:
                 self._known[key] = read(path)
             except (InputUnusable, OSError) as error:
                 self._known[key] = error
-        known = self._known[key]
-        if isinstance(known, (InputUnusable, OSError)):
-            raise known
-        return known  # type: ignore[return-value]  # of this reader
+        value = self._known[key]
+        if isinstance(value, (InputUnusable, OSError)):
+            raise value
+        return value  # type: ignore[return-value]  # of this reader
 
 
 Run = Callable[[Subject, Examination], Iterable[CheckResult]]

@@ -90,8 +90,8 @@ def _is_of_distribution(handler: str, program: Subject, examination: Examination
         Path(subject.path).absolute().parent.parent
         for subject in examination.of_kind(CRASHPAD_LIBRARY)
     }
-    for row in examination.of_kind(CRASHPAD_HEADERS):
-        roots |= set(list(Path(row.path).absolute().parents)[:2])
+    for sighting in examination.of_kind(CRASHPAD_HEADERS):
+        roots |= set(list(Path(sighting.path).absolute().parents)[:2])
     here, own = Path(handler).absolute(), Path(program.path).absolute()
     return any(here.is_relative_to(root) and not own.is_relative_to(root) for root in roots)
 
@@ -224,8 +224,8 @@ def check_name(program: Subject, examination: Examination) -> Iterator[CheckResu
 def read_handler_names(path: str) -> frozenset[str]:
     """The names of handlers in a program's texts: those of files, without folders, lower case."""
     texts = find_texts(map_file(path), ("handler",))
-    found = (NAMED.search(text) for text in texts)
-    return frozenset(match[1].lower() for match in found if match)
+    matches = (NAMED.search(text) for text in texts)
+    return frozenset(match[1].lower() for match in matches if match)
 
 
 def _tell_kind(head: bytes) -> tuple[str, str]:

@@ -60,12 +60,12 @@ def find_scope(root: Path) -> ScopeSetting | None:
         here = root / folder
         paths = sorted(here.glob("*.conf"))[:MAX_FILES] if here.is_dir() else []
         files |= {path.name: path for path in paths}
-    found = None
+    scope = None
     for path in (*(files[name] for name in sorted(files)), root / LAST):
         for number, line in enumerate(_read(path).splitlines(), 1):
             if match := SCOPE.match(line.strip()):
-                found = ScopeSetting(str(path), number, min(int(match[1][:4]), 9))
-    return found
+                scope = ScopeSetting(str(path), number, min(int(match[1][:4]), 9))
+    return scope
 
 
 def check_selinux(root: Path) -> Iterator[CheckResult]:

@@ -102,14 +102,14 @@ def find_missing(path: str, examination: Examination) -> list[Missing]:
         for name in dynamic.needed:
             if name in loaded:
                 continue
-            found = linker.find(name, (*dynamic.run_paths, *program.run_paths), origin)
+            library = linker.find(name, (*dynamic.run_paths, *program.run_paths), origin)
             loaded[name] = None
-            if found is None:
+            if library is None:
                 missing.append(Missing(name, "", file))
                 continue
-            loaded[name] = _read(found, examination)
-            if known := loaded[name]:
-                pending.append((found, known))
+            loaded[name] = _read(library, examination)
+            if loaded_path := loaded[name]:
+                pending.append((library, loaded_path))
         missing += _find_versions(file, dynamic.needed_versions, loaded)
     return missing
 

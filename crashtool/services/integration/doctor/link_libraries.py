@@ -58,9 +58,10 @@ def _walk_missing(client: str, linked: set[str]) -> Iterator[tuple[ClientLayout,
     for layout in LAYOUTS.values():
         own = next(
             (
-                row
-                for row in layout.libraries
-                if Path(client).stem.lower().removeprefix("lib") in (row.name, *row.other_names)
+                candidate
+                for candidate in layout.libraries
+                if Path(client).stem.lower().removeprefix("lib")
+                in (candidate.name, *candidate.other_names)
             ),
             None,
         )

@@ -191,7 +191,7 @@ def _look_at_libraries(
     if subject.kind == CRASHPAD_LIBRARY:
         yield from assess(subject.path, examination.recall(read_library, subject.path), "")
         return
-    paths = {Path(row.path).absolute() for row in examination.of_kind(CRASHPAD_LIBRARY)}
+    paths = {Path(sighting.path).absolute() for sighting in examination.of_kind(CRASHPAD_LIBRARY)}
     seen = set()
     for build in walk_builds(subject, examination):
         for path in list_libraries(build, examination):

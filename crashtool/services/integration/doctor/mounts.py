@@ -40,9 +40,9 @@ def parse_mounts(text: str) -> list[Mount]:
     """The mounts in /proc/self/mountinfo (proc(5)); lines of another shape are left out."""
     mounts = []
     for line in text.splitlines()[:MAX_MOUNTS]:
-        before, found, after = line.partition(" - ")
+        before, separator, after = line.partition(" - ")
         fields = before.split()
-        if found and len(fields) >= 5 and after.split():  # noqa: PLR2004 (proc(5))
+        if separator and len(fields) >= 5 and after.split():  # noqa: PLR2004 (proc(5))
             point = ESCAPED.sub(lambda digits: chr(int(digits[1], 8)), fields[4])
             mounts.append(Mount(point, after.split()[0]))
     return mounts

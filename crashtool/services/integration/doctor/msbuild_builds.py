@@ -185,9 +185,9 @@ def _list(configuration: Configuration, tool: str, name: str) -> tuple[list[str]
     settings = configuration.compiler if tool == COMPILER else configuration.linker
     setting = settings.get(name)
     entries = split_list(setting.value) if setting else []
-    known = [entry for entry in entries if is_known(entry)]
-    is_whole = len(known) == len(entries) and f"{tool}.{name}" not in configuration.unknown
-    return known, is_whole and not configuration.not_read and bool(configuration.name)
+    known_entries = [entry for entry in entries if is_known(entry)]
+    is_whole = len(known_entries) == len(entries) and f"{tool}.{name}" not in configuration.unknown
+    return known_entries, is_whole and not configuration.not_read and bool(configuration.name)
 
 
 def _page_list(configuration: Configuration, *names: str) -> tuple[list[str], bool]:

@@ -47,8 +47,8 @@ def is_beside(handler: str, program: str) -> bool:
 
 def _find_bundle(path: str) -> str:
     """The path of the bundle around a program, up to its Contents/; "" without one."""
-    before, found, _ = path.replace("\\", "/").rpartition(BUNDLE_CONTENTS)
-    return before + found if found else ""
+    before, separator, _ = path.replace("\\", "/").rpartition(BUNDLE_CONTENTS)
+    return before + separator if separator else ""
 
 
 def list_handlers(folder: str) -> tuple[str, ...]:

@@ -33,16 +33,16 @@ def _match_case(path: str) -> str:
     whole = Path(path)
     for above in (whole, *whole.parents):
         if above.exists():
-            found, rest = above, whole.relative_to(above).parts
+            matched, rest = above, whole.relative_to(above).parts
             break
     else:
         return path
     for index, part in enumerate(rest):
-        match = _find_entry(found, part)
+        match = _find_entry(matched, part)
         if match is None:
-            return str(found.joinpath(*rest[index:]))
-        found = found / match
-    return str(found)
+            return str(matched.joinpath(*rest[index:]))
+        matched = matched / match
+    return str(matched)
 
 
 def _find_entry(folder: Path, name: str) -> str | None:

@@ -84,7 +84,7 @@ def _find_version(registry: Registry) -> tuple[int, int] | None:
 
 def _read_registry() -> Registry:
     """The settings that matter, as this Windows has them."""
-    found: dict[tuple[str, str], int | str | bytes] = {}
+    values: dict[tuple[str, str], int | str | bytes] = {}
     if sys.platform == "win32":
         import winreg
 
@@ -96,5 +96,5 @@ def _read_registry() -> Registry:
                 winreg.OpenKey(winreg.HKEY_LOCAL_MACHINE, path, 0, access) as key,
             ):
                 value = winreg.QueryValueEx(key, setting.name)[0]
-                found[setting.key.lower(), setting.name.lower()] = value
-    return found
+                values[setting.key.lower(), setting.name.lower()] = value
+    return values

@@ -99,7 +99,7 @@ class Names:
     """Paths in unpacked archives, as they are shown: below the archive's own."""
 
     def __init__(self, contents: tuple[Contents, ...]) -> None:
-        self._pairs = [(row.folder, row.archive) for row in contents]
+        self._pairs = [(member.folder, member.archive) for member in contents]
 
     def subject(self, subject: Subject) -> Subject:
         """A subject by the name that users know."""

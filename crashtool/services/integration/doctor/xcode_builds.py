@@ -80,8 +80,8 @@ def check_handler_phase(project: Subject, examination: Examination) -> Iterator[
     """A build phase puts the handler into the product, where code may lie."""
     objects = examination.recall(read_objects, project.path)
     phases = list(_walk_copies(objects))
-    scripts = [row for row in objects.values() if row.get("isa") == "PBXShellScriptBuildPhase"]
-    if not phases and not any(HANDLER_NAME in str(row.get("shellScript")) for row in scripts):
+    scripts = [item for item in objects.values() if item.get("isa") == "PBXShellScriptBuildPhase"]
+    if not phases and not any(HANDLER_NAME in str(item.get("shellScript")) for item in scripts):
         yield warning(
             project.path,
             f"no build phase copies {HANDLER_NAME}",
@@ -102,17 +102,17 @@ def check_handler_phase(project: Subject, examination: Examination) -> Iterator[
 
 def read_objects(path: str) -> dict[str, dict[str, Any]]:
     """The objects of a project by their identifiers. MalformedFile; OSError."""
-    found = parse_project(read_text_file(path, largest=MAX_TEXT)).get("objects")
-    rows = found.items() if isinstance(found, dict) else ()
-    return {key: row for key, row in rows if isinstance(row, dict)}
+    objects = parse_project(read_text_file(path, largest=MAX_TEXT)).get("objects")
+    rows = objects.items() if isinstance(objects, dict) else ()
+    return {key: item for key, item in rows if isinstance(item, dict)}
 
 
 def read_configurations(objects: dict[str, dict[str, Any]]) -> Iterator[XcodeConfiguration]:
     """The configurations of all targets that make something which may crash."""
     shared: dict[str, list[dict[str, Any]]] = {}
-    for row in objects.values():
-        if row.get("isa") == "PBXProject":
-            for configuration in _list_configurations(row, objects):
+    for item in objects.values():
+        if item.get("isa") == "PBXProject":
+            for configuration in _list_configurations(item, objects):
                 shared.setdefault(str(configuration.get("name")), []).append(configuration)
     for target in objects.values():
         kind = str(target.get("productType"))
@@ -122,10 +122,10 @@ def read_configurations(objects: dict[str, dict[str, Any]]) -> Iterator[XcodeCon
             name = str(own.get("name"))
             rows = [*shared.get(name, []), own]
             settings: dict[str, Any] = {}
-            for row in rows:
-                values = row.get("buildSettings")
+            for item in rows:
+                values = item.get("buildSettings")
                 settings |= values if isinstance(values, dict) else {}
-            is_whole = not any(row.get("baseConfigurationReference") for row in rows)
+            is_whole = not any(item.get("baseConfigurationReference") for item in rows)
             yield XcodeConfiguration(str(target.get("name")), name, settings, is_whole)
 
 
