@@ -339,8 +339,11 @@ def _empty_sym(entry: InventoryEntry, _: Inventory) -> str:
 
 
 NO_FUNCTIONS = {
-    object_kinds.FASTLINK, object_kinds.STRIPPED, object_kinds.MANAGED, object_kinds.TYPES_ALONE,
-}  # fmt: skip
+    object_kinds.FASTLINK,
+    object_kinds.STRIPPED,
+    object_kinds.MANAGED,
+    object_kinds.TYPES_ALONE,
+}
 
 
 def _empty_pdb(entry: InventoryEntry, _: Inventory) -> str:
