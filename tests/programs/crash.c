@@ -273,6 +273,12 @@ static void thread_executes(void)
 
 static void *later(void *unused) { usleep(20000); null_write(); return unused; }
 
+static void changes_user(void)
+{
+    if (setgid(65534) || setuid(65534)) exit(99);
+    null_write();
+}
+
 static void main_thread_gone(void)
 {
     start(later, 1);
@@ -337,7 +343,7 @@ static struct { const char *name; void (*function)(void); } kinds[] = {
     {"ignored_fault", ignored_fault}, {"blocked_fault", blocked_fault}, {"threads", threads},
     {"crowd", crowd}, {"churn", churn}, {"wait_for_all", wait_for_all}, {"spawn_many", spawn_many},
     {"child_crashes", child_crashes}, {"closes_all", closes_all}, {"new_session", new_session},
-    {"daemonizes", daemonizes}, {"executes", executes}, {"thread_executes", thread_executes},
+    {"daemonizes", daemonizes}, {"executes", executes}, {"changes_user", changes_user}, {"thread_executes", thread_executes},
     {"main_thread_gone", main_thread_gone}, {"count_environment", count_environment},
     {"echo", echo}, {"counts_signals", counts_signals}, {"waits", waits},
 };

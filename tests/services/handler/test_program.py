@@ -364,11 +364,14 @@ def test_a_killed_runner_leaves_neither_program_nor_helper(sentry_handler, build
     assert processes_naming(str(program)) == []
 
 
-@pytest.mark.parametrize("kind", ["null", "threads"])
+@pytest.mark.parametrize("mode", ["trace", "socket"])
+@pytest.mark.parametrize("kind", ["null", "threads", "thread_executes", "changes_user"])
 def test_a_runner_killed_during_a_dump_leaves_no_stopped_program(
-    kind, sentry_handler, build, tmp_path
+    kind, mode, sentry_handler, build, tmp_path
 ):
     """The program is not traced then: the handler is to do that."""
+    if kind == "changes_user" and os.geteuid() != 0:
+        pytest.skip("needs root")
     program = tmp_path / "lonely"
     shutil.copy(build("crash.c"), program)
     script = textwrap.dedent(f"""
@@ -376,7 +379,9 @@ def test_a_runner_killed_during_a_dump_leaves_no_stopped_program(
         from crashtool.services.handler.following import handover
         from crashtool.services.handler.run.program import run_program
         handover.TraceRequest.request = lambda *_: os.kill(os.getpid(), 9)
-        run_program([{str(program)!r}, {kind!r}], [{sentry_handler.path!r}])
+        handover.SocketClient.wait_for_dump = handover.TraceRequest.request
+        handler = [{sentry_handler.path!r}, "--database={tmp_path / "db"}"]
+        run_program([{str(program)!r}, {kind!r}], handler, mode={mode!r})
     """)
 
     done = subprocess.run([sys.executable, "-c", script], check=False)

@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable
 from collections.abc import Set as AbstractSet
+from contextlib import nullcontext
 from pathlib import Path
 
 from crashtool.errors import CrashtoolError, reason_of
@@ -17,6 +18,7 @@ from crashtool.services.handler.crashpad_handler.socket_client import REQUEST_SI
 from crashtool.services.handler.crashpad_handler.trace_request import TraceRequest
 from crashtool.services.handler.following.child_crash import describe_fatal
 from crashtool.services.handler.process.freeze import Freezer
+from crashtool.services.handler.process.guard import guarding
 from crashtool.services.handler.process.ptrace import send_to_thread
 from crashtool.services.handler.process.signal_frame_writer import (
     FRAME_SIZE,
@@ -84,6 +86,18 @@ class Handover:
         if not freezer.freeze():
             self.ended = freezer.ended
             return False
+        with guarding(self.pid) if trace else nullcontext():
+            self._dump_stopped(freezer, trace, client, give_up)
+        self.seconds = time.monotonic() - began
+        return True
+
+    def _dump_stopped(
+        self,
+        freezer: Freezer,
+        trace: TraceRequest | None,
+        client: SocketClient | None,
+        give_up: GiveUp,
+    ) -> None:
         try:
             self.images = list_images(self.thread.thread_id)
             if self.own and (trace is None or self._is_headless()):
@@ -103,8 +117,6 @@ class Handover:
         if self.ended is None:  # not reaped yet, so it is still this process
             self._let_go(freezer)
             os.kill(self.pid, signal.SIGCONT)
-        self.seconds = time.monotonic() - began
-        return True
 
     def _is_headless(self) -> bool:
         """Whether the first thread has ended; then no handler can attach to the process."""

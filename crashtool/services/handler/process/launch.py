@@ -16,7 +16,6 @@ from crashtool.formats.named_tuple import NamedTuple
 from crashtool.services.handler.process.ptrace import (
     adopt_orphans,
     allow_tracing,
-    die_with_parent,
     fork_unseen,
     seize,
 )
@@ -29,8 +28,7 @@ if sys.platform != "linux":
 
 ChildAction = Callable[[int, FrameType | None], Any] | int | signal.Handlers | None
 
-_TRACED = b"t"
-_UNTRACED = b"u"
+_GO = b"g"
 _YAMA = "/proc/sys/kernel/yama/ptrace_scope"
 _ADMIN_ONLY = 2
 _CAP_SYS_PTRACE = 1 << 19  # linux/capability.h
@@ -131,7 +129,7 @@ def launch(
             os.close(descriptor)
         os.waitpid(pid, 0)
         raise (_untraceable(error) if isinstance(error, OSError) else error) from None
-    os.write(pipes.go_write, _UNTRACED if untraced else _TRACED)
+    os.write(pipes.go_write, _GO)
     os.close(pipes.go_write)
     return Launched(pid, helper_pid, pipes.order_write, pipes.log_read, pipes.report_read, untraced)
 
@@ -196,9 +194,7 @@ def _become_program(
             os.dup2(stream, standard)
         for descriptor in descriptors:
             os.set_inheritable(descriptor, True)
-        if go := os.read(pipes.go_read, 1):
-            if go == _TRACED:  # while a handler looks at it, it is not, and stands still
-                die_with_parent()
+        if os.read(pipes.go_read, 1):
             signal.pthread_sigmask(signal.SIG_SETMASK, mask)
             os.execve(  # noqa: S606 (no shell between)
                 program[0], list(program[1:]), child_environment()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
-import signal
 import sys
 from functools import cache
 from typing import Any
@@ -40,7 +39,6 @@ NT_PRSTATUS = 1
 NT_PRFPREG = 2
 NT_PRXFPREG = 0x46E62B7F
 
-_PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
 _PR_SET_PTRACER = 0x59616D61
 _PR_SET_PTRACER_ANY = ctypes.c_ulong(-1)
@@ -148,11 +146,6 @@ def adopt_orphans() -> None:
 def allow_tracing() -> None:
     """Let any process of this user trace this one, where Yama restricts it to descendants."""
     _libc().prctl(_PR_SET_PTRACER, _PR_SET_PTRACER_ANY, 0, 0, 0)
-
-
-def die_with_parent() -> None:
-    """Be killed when the thread that started this process ends, across exec, though untraced."""
-    _libc().prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 
 
 def fork_unseen() -> int:

@@ -16,6 +16,7 @@ if sys.platform != "linux":
     raise ImportError(NEEDS_LINUX)
 
 _AT_ENTRY = 9  # elf.h
+_STARTTIME = 22 - 3  # field of stat behind the name's closing parenthesis (proc(5) counts from 1)
 PAGE = 4096
 GONE = "ZX"  # states of a thread that has ended
 RED_ZONE = 128  # bytes below the stack pointer that leaf functions use (System V x86-64 ABI)
@@ -167,6 +168,14 @@ def thread_state(pid: int, tid: int) -> str:
         return chr(read_file(f"/proc/{pid}/task/{tid}/stat").rpartition(b") ")[2][0])
     except OSError:
         return "X"
+
+
+def read_start(pid: int) -> str:
+    """When a process began, in ticks of the machine's clock: no later one of its number did."""
+    try:
+        return read_file(f"/proc/{pid}/stat").rpartition(b") ")[2].split()[_STARTTIME].decode()
+    except OSError:
+        return ""
 
 
 def has_ended(pid: int) -> bool:
