@@ -232,10 +232,7 @@ def test_ignored_ends_of_children_stay_ignored(mode, sentry_handler, tmp_path):
 
 
 def test_a_handler_that_hangs_is_given_up(build, crash_under, tmp_path, sentry_handler):
-    source = tmp_path / "hang.c"
-    source.write_text("#include <unistd.h>\nint main(void) { for (;;) pause(); }")
-    run_tool("gcc", "-o", tmp_path / "hang", source)
-    hanging = sentry_handler._replace(path=str(tmp_path / "hang"))
+    hanging = sentry_handler._replace(path=build_hanging(tmp_path))
 
     result, delivery = crash_under(hanging, [build("crash.c"), "null"], handler_seconds=0.5)
 
@@ -415,6 +412,49 @@ def test_a_handler_that_was_killed_is_made_up_for(sentry_handler, crash_under, t
     assert_true_dump(result, delivery, "SIGSEGV")
 
 
+def test_what_outlives_a_program_does_not_keep_its_handler(
+    sentry_handler, build, crash_under, tmp_path
+):
+    """It has inherited the handler's socket."""
+    script = f"sleep 300 & echo $! > {tmp_path}/pid; exec {build('crash.c')} null"
+
+    result, delivery = crash_under(
+        sentry_handler, ["sh", "-c", script], mode="socket", handler_seconds=5
+    )
+
+    os.kill(int((tmp_path / "pid").read_text()), signal.SIGKILL)  # and it is still there
+    assert result.mode == "socket"
+    assert_true_dump(result, delivery, "SIGSEGV")
+
+
+def test_a_handler_that_does_not_answer_is_not_waited_for(sentry_handler, build, tmp_path):
+    hanging = build_hanging(tmp_path)
+    script = textwrap.dedent(f"""
+        from crashtool.errors import InputUnusable
+        from crashtool.services.handler import socket_client
+        socket_client._ANSWER_SECONDS = 0.2
+        try:
+            socket_client.SocketClient.start([{hanging!r}])
+        except InputUnusable as error:
+            print(error.what)
+    """)
+
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+
+    assert done.stdout == f"{hanging} does not serve its socket: it does not answer within 0.2 s\n"
+    assert processes_naming(hanging) == []
+
+
+def build_hanging(folder):
+    """A program that does nothing, for ever."""
+    source = folder / "hang.c"
+    source.write_text("#include <unistd.h>\nint main(void) { for (;;) pause(); }")
+    run_tool("gcc", "-o", folder / "hang", source)
+    return str(folder / "hang")
+
+
 def run_changed(change, handler, program, database, mode="trace"):
     """Run with something in the runner changed; what run_program gave, as text."""
     script = textwrap.dedent(f"""
@@ -518,10 +558,7 @@ def test_a_helper_that_was_killed_is_told(sentry_handler, build, tmp_path):
 
 
 def test_a_handler_stopped_by_a_signal_to_crashtool_is_told(sentry_handler, build, tmp_path):
-    hanging = tmp_path / "hang"
-    source = tmp_path / "hang.c"
-    source.write_text("#include <unistd.h>\nint main(void) { for (;;) pause(); }")
-    run_tool("gcc", "-o", hanging, source)
+    hanging = build_hanging(tmp_path)
     script = textwrap.dedent(f"""
         import os, signal, time
         from crashtool.services.handler.run.program import run_program

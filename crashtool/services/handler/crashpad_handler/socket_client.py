@@ -7,6 +7,7 @@ injected system call.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
@@ -81,15 +82,20 @@ class SocketClient:
         InputUnusable when none answers.
         """
         log = os.memfd_create("handler-log")
+        silence = "it says nothing"
         for size in SIZES:
+            began = time.monotonic()
             os.ftruncate(log, 0)
             os.lseek(log, 0, os.SEEK_SET)
             pid, connection = _start_handler(handler, log)
-            if ask(connection, size):
+            if ask(connection, size, _ANSWER_SECONDS):
                 return cls(pid, connection, size, log)
             connection.close()
-            os.waitpid(pid, 0)
-        said = _read_log(log).strip().splitlines()[-1:] or ["it says nothing"]
+            _end(pid)
+            if time.monotonic() - began >= _ANSWER_SECONDS:  # a wrong size is hung up on at once
+                silence = f"it does not answer within {_ANSWER_SECONDS:g} s"
+                break
+        said = _read_log(log).strip().splitlines()[-1:] or [silence]
         os.close(log)
         raise InputUnusable(f"{handler[0]} does not serve its socket: {said[0]}")
 
@@ -137,7 +143,12 @@ class SocketClient:
         return None
 
     def close(self) -> None:
-        """Hang up: the handler ends once it has no client and its upload is done."""
+        """Hang up: the handler ends once it has no client and its upload is done.
+
+        Whoever has inherited the socket and outlives the program has no handler any more.
+        """
+        with contextlib.suppress(OSError):  # the handler itself has ended
+            self._socket.shutdown(socket.SHUT_RDWR)
         os.close(self.descriptor)
         self._socket.close()
 
@@ -172,7 +183,15 @@ def _start_handler(handler: Sequence[str], log: int) -> _Started:
     return _Started(pid, ours)
 
 
-def ask(connection: socket.socket, size: int, seconds: float = _ANSWER_SECONDS) -> bool:
+def _end(pid: int) -> None:
+    """Have a handler that hung up end, or one that does not answer."""
+    with contextlib.suppress(ProcessLookupError):  # before it has a session of its own
+        os.killpg(pid, signal.SIGKILL)
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+
+
+def ask(connection: socket.socket, size: int, seconds: float) -> bool:
     """Whether the handler takes messages of that size; to another it hangs up."""
     connection.settimeout(seconds)
     question = ClientMessage(version=1, kind=_CHECK_CREDENTIALS).pack()
