@@ -12,7 +12,7 @@ gc.disable()  # until a command is loaded: collecting while importing costs a fi
 from crashtool import __version__  # noqa: E402
 from crashtool.commands.command_table import COMMANDS, ROOT_OPTIONS, SUMMARY  # noqa: E402
 from crashtool.commands.standard_streams import StandardStreams, tell_bug, tell_missing  # noqa: E402
-from crashtool.errors import BUG, DONE  # noqa: E402
+from crashtool.errors import BUG, DONE, INTERRUPTED  # noqa: E402
 from crashtool.render.root_help import render_root_help  # noqa: E402
 
 MAX_COLUMNS = 80
@@ -29,6 +29,9 @@ def main(arguments: list[str] | None = None, prog_name: str = "crashtool") -> No
             sys.stdout.write(page + "\n")
             sys.exit(DONE)
         _run(arguments, prog_name)
+    except KeyboardInterrupt:  # before there is a command that would tell of it
+        sys.stderr.write("crashtool: interrupted\n")
+        sys.exit(INTERRUPTED)
     except SystemExit as end:
         sys.exit(streams.find_status(end.code if isinstance(end.code, int) else DONE))
     except Exception:  # noqa: BLE001 (a bug in crashtool, whatever it is)

@@ -231,3 +231,16 @@ def test_the_help_of_a_group_says_all_of_what_its_commands_do(crashtool, group):
 
     assert listed.count("\n  ") > 4
     assert "..." not in listed
+
+
+def test_an_interrupt_before_there_is_a_command_is_no_bug(monkeypatch, capsys):
+    def interrupt(*_arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "_run", interrupt)
+
+    with pytest.raises(SystemExit) as end:
+        cli.main(["run", "true"])
+
+    assert end.value.code == 130
+    assert capsys.readouterr().err == "crashtool: interrupted\n"

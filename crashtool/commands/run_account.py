@@ -275,7 +275,7 @@ class Account:
 
     def _list_symbols(self, crash: ProcessCrash) -> list[str]:
         """The images that ran, which know their functions, with an identifier or without."""
-        program = [self.run.program_path] if crash.is_program else []
+        program = [self.run.program_path] if crash.is_program and not crash.images else []
         images = [path for path in dict.fromkeys([*program, *crash.images]) if Path(path).is_file()]
         names = (Path(image).name for image in images)
         named = zip(names, images, strict=True)

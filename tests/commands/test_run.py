@@ -403,6 +403,31 @@ def test_control_c_reaches_the_program_once(terminal, crash):
     assert os.waitstatus_to_exitcode(job.wait()) == 11
 
 
+TYPED_EARLY = """
+import os, signal, sys, time
+from crashtool.services.handler.process import launch
+from crashtool.services.handler.run.program import run_program
+act = {place}
+def act_late():
+    print("blocked", flush=True)
+    while not signal.sigpending():
+        time.sleep(0.01)
+    return act()
+{place} = act_late
+sys.exit(100 - run_program(sys.argv[3:]).status)
+"""
+
+
+@pytest.mark.parametrize("place", ["os.fork", "launch.allow_tracing"])
+def test_control_c_before_there_is_a_program_ends_it(place, terminal, crash):
+    job = terminal(crash, "waits", line=[sys.executable, "-c", TYPED_EARLY.format(place=place)])
+    job.read_until(b"blocked")
+
+    job.type(b"\x03")
+
+    assert os.waitstatus_to_exitcode(job.wait()) == 102
+
+
 JOB_CONTROL = """
 import os, signal, sys
 signal.signal(signal.SIGTTOU, signal.SIG_IGN)

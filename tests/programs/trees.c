@@ -250,6 +250,27 @@ static int both(void)
     abort();
 }
 
+static int both_abort(void)
+{
+    wait_for(start("abort"));
+    abort();
+}
+
+/* Each of its processes starts others as long as it may; none ends when it is asked to. */
+static int multiplies(void)
+{
+    signal(SIGTERM, SIG_IGN);
+    signal(SIGCHLD, SIG_IGN);
+    for (int i = 0; i < MAX_CHILDREN / 2; i++)
+        if (fork() == 0) {
+            usleep(1000 * i);
+            if (i % 3 == 0 && __atomic_load_n(children_left, __ATOMIC_SEQ_CST) > 10 && fork() == 0) stop_here();
+            stop_here();
+        } else usleep(20000);
+    stop_here();
+    return 0;
+}
+
 static void recover(int number) { (void)number; _exit(4); }
 
 static int handled(void)
@@ -460,7 +481,7 @@ static const struct {
     {"daemon_crashes", daemon_crashes}, {"job", job}, {"seen_by_parent", seen_by_parent},
     {"thread_of_child", thread_of_child}, {"child_of_thread", child_of_thread},
     {"thread_of_child_executes", thread_of_child_executes}, {"eight_at_once", eight_at_once},
-    {"ten_generations", ten_generations}, {"both", both}, {"handled", handled},
+    {"ten_generations", ten_generations}, {"both", both}, {"both_abort", both_abort}, {"multiplies", multiplies}, {"handled", handled},
     {"terminated", terminated}, {"watchdog", watchdog},
     {"ends_ignored", ends_ignored}, {"told_once", told_once},
     {"by_clone3", by_clone3}, {"odd_signal", odd_signal}, {"shared_memory", shared_memory}, {"bare", bare},

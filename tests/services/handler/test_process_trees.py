@@ -477,3 +477,99 @@ def test_fifty_processes_two_hundred_times_lose_and_leave_nothing(build, follow,
     shutil.copy(build("trees.c"), program)
 
     assert repeat(200, str(program), follow, tmp_path / "database") == []
+
+
+def need_namespaces():
+    need("unshare")
+    if subprocess.run(["unshare", "-p", "-f", "true"], capture_output=True, check=False).returncode:
+        pytest.skip("needs PID namespaces of one's own")
+
+
+@pytest.mark.parametrize("kind", ["crash", "abort"])
+def test_process_1_of_a_namespace_crashes_once(kind, trees, follow, tmp_path):
+    """Traced, it survives every signal, and would fault for ever."""
+    need_namespaces()
+
+    result = follow("unshare", "-p", "-f", trees, kind)
+
+    assert result.status == -SEGV  # abort ends with a forbidden instruction where SIGABRT does not
+    assert [crash.parent_name for crash in result.crashes] == ["unshare"]
+    assert_reported(result, tmp_path / "database", [SEGV])
+
+
+def test_a_trap_ends_process_1_of_a_namespace(build, follow, tmp_path):
+    need_namespaces()
+
+    result = follow("unshare", "-p", "-f", build("crash.c"), "trap")
+
+    assert result.status in (1, -signal.SIGKILL)  # which unshare makes of it
+    assert_reported(result, tmp_path / "database", [signal.SIGTRAP])
+
+
+def test_what_is_sent_to_process_1_of_a_namespace_is_no_crash(trees, follow, tmp_path):
+    need_namespaces()
+    script = "kill -QUIT $$; kill -SEGV $$; exit 5"
+
+    result = follow("unshare", "-p", "-f", "sh", "-c", script)
+
+    assert (result.status, result.crashes) == (ALL_SEEN, ())
+
+
+@pytest.mark.parametrize(("kind", "number"), [("crash", SEGV), ("abort", ABRT)])
+@pytest.mark.parametrize("wrapper", [["timeout", "60"], ["unshare", "-f"]])
+def test_who_ends_as_its_child_did_has_no_crash(wrapper, kind, number, trees, follow, tmp_path):
+    need(wrapper[0])
+
+    result = follow(*wrapper, trees, kind)
+
+    assert result.status == -number
+    assert_reported(result, tmp_path / "database", [number])
+    assert not result.crashes[0].is_program
+
+
+def test_who_aborts_as_its_child_did_has_its_own_crash(trees, follow, tmp_path):
+    result = follow(trees, "both_abort")
+
+    assert result.status == -ABRT
+    assert_reported(result, tmp_path / "database", [ABRT, ABRT])
+
+
+@pytest.mark.parametrize("kind", ["crash", "abort"])
+def test_a_run_in_a_run_leaves_one_report(kind, trees, follow, tmp_path):
+    inner = [sys.executable, "-m", "crashtool", "run", "--database", tmp_path / "inner"]
+
+    result = follow(*inner, trees, kind)
+
+    number = SEGV if kind == "crash" else ABRT
+    assert result.status == -number
+    assert_reported(result, tmp_path / "database", [number])
+
+
+def test_what_wines_server_traces_is_left_to_it(trees, follow, tmp_path):
+    wine = tmp_path / "wine64-preloader"
+    shutil.copy(trees, wine)
+
+    result = follow("sh", "-c", f"{wine} crash; {trees} abort; exit 5")
+
+    assert result.status == ALL_SEEN
+    assert [row.reason for row in result.unfollowed] == [process_tree.IS_SERVED]
+    assert_reported(result, tmp_path / "database", [ABRT])
+
+
+def test_a_program_that_starts_others_without_end_is_ended(trees, tmp_path):
+    """Those that begin between the list of all and its last are killed at their first stop."""
+    few = (
+        "from crashtool.services.handler.following import stop_watch\n"
+        "hang.MAX_HANGS = 1; stop_watch.KILL_SECONDS = 0.1"
+    )
+
+    (last,) = run_as_if(few, 1, tmp_path, trees, "multiplies")
+
+    status, seconds, hangs, crashes = last.split()
+    assert (status, seconds, crashes) == ("-9", "1", "0")
+    assert int(hangs) > 1
+    assert len(list_minidumps(tmp_path / "database")) == 1
+    deadline = time.monotonic() + 20
+    while any(b"multiplies" in line for line in processes_naming(trees)):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)

@@ -12,6 +12,7 @@ import pytest
 from crashtool.errors import ProgramNotExecutable, ProgramNotFound, UsageError
 from crashtool.formats.minidump.file import Minidump
 from crashtool.services.handler.process.supported import check_platform
+from crashtool.services.handler.reports.report_database import list_minidumps, prepare_database
 from tests.toolchain import run_tool
 
 CRASHES = {
@@ -490,6 +491,60 @@ def test_a_program_that_cannot_be_dumped_still_dies_as_it_would(
 
     assert text.startswith("RunResult(status=-6")
     assert words in text
+
+
+def test_a_program_without_any_memory_is_dumped_by_crashtool(sentry_handler, build, tmp_path):
+    database = tmp_path / "db"
+    prepare_database(database)
+    change = (
+        "from crashtool.services.handler.snapshot.own_writer import OwnWriter; "
+        "handover.find_scratch = lambda *_: None; "
+        "run = run_program; "
+        f"run_program = lambda *a, **o: run(*a, own=OwnWriter({str(database)!r}), **o)"
+    )
+
+    text = run_changed(change, sentry_handler, [build("crash.c"), "threads"], database)
+
+    assert text.startswith("RunResult(status=-11")
+    assert "own_reason='the program has no writable memory left'" in text
+    assert len(list_minidumps(database)) == 1
+
+
+FILTER = """
+import ctypes, os, struct, sys
+lines = [(0x20, 0, 0, 0), (0x15, 0, 1, 101), (0x06, 0, 0, ACTION), (0x06, 0, 0, 0x7FFF0000)]
+code = ctypes.create_string_buffer(b"".join(struct.pack("=HBBI", *line) for line in lines))
+program = ctypes.create_string_buffer(struct.pack("@HP", 4, ctypes.addressof(code)))
+libc = ctypes.CDLL(None)
+assert libc.prctl(38, 1, 0, 0, 0) == 0
+assert libc.prctl(22, 2, ctypes.c_void_p(ctypes.addressof(program))) == 0
+os.execv(sys.executable, [sys.executable, *sys.argv[1:]])
+"""
+
+
+@pytest.mark.parametrize("action", ["0x50001", "0x80000000"])  # EPERM, the process is killed
+def test_a_filter_against_tracing_does_not_keep_the_program(action, build, tmp_path):
+    line = ["-m", "crashtool", "run", "--database", str(tmp_path), "--", build("crash.c"), "seven"]
+
+    done = subprocess.run(
+        [sys.executable, "-c", FILTER.replace("ACTION", action), *line],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+    assert done.returncode == 7, done.stderr
+    assert "no crash of this program is seen: tracing is not permitted (" in done.stderr
+
+
+def test_a_program_runs_where_no_process_can_be_beside_it(build, tmp_path):
+    line = [sys.executable, "-m", "crashtool", "run", "--writer", "own", "--database", tmp_path]
+
+    done = subprocess.run(
+        ["sh", "-c", 'ulimit -n 8; exec "$@"', "sh", *line, "--", build("crash.c"), "seven"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+    assert done.returncode == 7, done.stderr
+    assert "no crash of this program is seen: cannot start a process: Too many" in done.stderr
 
 
 @pytest.mark.parametrize("kind", ["null", "threads"])

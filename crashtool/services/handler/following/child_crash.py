@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import signal
 import sys
 import time
 from collections.abc import Callable
@@ -10,10 +13,16 @@ from pathlib import Path
 from crashtool.errors import reason_of
 from crashtool.model.run import FatalSignal, ProcessCrash
 from crashtool.services.handler.following.process_tree import ProcessTree, TracedProcess
+from crashtool.services.handler.process.fatal_signals import RECURRING
 from crashtool.services.handler.process.freeze import Freezer
 from crashtool.services.handler.process.signal_frame_writer import SignalInfo, StoppedThread
 from crashtool.services.handler.process.supported import NEEDS_LINUX
-from crashtool.services.handler.process.target import list_images, read_command_line, read_name
+from crashtool.services.handler.process.target import (
+    is_first_of_namespace,
+    list_images,
+    read_command_line,
+    read_name,
+)
 from crashtool.services.handler.process.thread_context import read_stopped_thread
 from crashtool.services.handler.snapshot.own_writer import OwnWriter, Written
 from crashtool.services.handler.stderr.last_lines import LastLines
@@ -61,8 +70,21 @@ class ChildCrashes:
             crash = self._describe(process, crashed, seconds)
             self._tree.crashes.append(self._write(crash, crashed, freezer))
         finally:
-            freezer.go_on(siginfo.number)
+            self._let_die(process, freezer, siginfo)
         return freezer.gone
+
+    def _let_die(self, process: TracedProcess, freezer: Freezer, siginfo: SignalInfo) -> None:
+        """Have the signal delivered. Process 1 of a namespace survives any, unless untraced."""
+        if not is_first_of_namespace(process.pid):
+            freezer.go_on(siginfo.number)
+            return
+        threads = freezer.threads
+        freezer.let_go()  # a fault simply happens once more
+        for tid in threads:
+            self._tree.detached(tid)
+        if siginfo.number not in RECURRING:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process.pid, signal.SIGKILL)
 
     def _describe(
         self, process: TracedProcess, crashed: StoppedThread, seconds: float

@@ -3,25 +3,15 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
 import time
 
+from crashtool.services.handler.process.fatal_signals import FORWARDED
 from crashtool.services.handler.process.supported import NEEDS_LINUX
 
 if sys.platform != "linux":
     raise ImportError(NEEDS_LINUX)
 
-FORWARDED = frozenset(
-    (
-        signal.SIGHUP,
-        signal.SIGINT,
-        signal.SIGQUIT,
-        signal.SIGTERM,
-        signal.SIGUSR1,
-        signal.SIGUSR2,
-    )
-)
 _FROM_KERNEL = 0x80  # SI_KERNEL: typed at the terminal, whose whole foreground group gets it
 _GRACE = 0.05  # seconds in which a signal to the whole group also reaches the program
 

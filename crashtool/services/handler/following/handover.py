@@ -17,6 +17,7 @@ from crashtool.services.handler.crashpad_handler.inject import ProgramEnded
 from crashtool.services.handler.crashpad_handler.socket_client import REQUEST_SIZE, SocketClient
 from crashtool.services.handler.crashpad_handler.trace_request import TraceRequest
 from crashtool.services.handler.following.child_crash import describe_fatal
+from crashtool.services.handler.process.fatal_signals import RECURRING
 from crashtool.services.handler.process.freeze import Freezer
 from crashtool.services.handler.process.guard import guarding
 from crashtool.services.handler.process.ptrace import send_to_thread
@@ -41,7 +42,6 @@ from crashtool.services.handler.snapshot.own_writer import MODE, OwnWriter
 if sys.platform != "linux":
     raise ImportError(NEEDS_LINUX)
 
-_RECURRING = frozenset((signal.SIGILL, signal.SIGBUS, signal.SIGFPE, signal.SIGSEGV))
 _KERNEL = 0x80  # SI_KERNEL
 
 GiveUp = Callable[[], str | None]
@@ -133,8 +133,10 @@ class Handover:
 
     def _write_instead(self, freezer: Freezer, own: OwnWriter) -> None:
         """Write the dump of a program that a handler has looked at in vain, and left stopped."""
-        if freezer.regain():
-            why = self.problem or "the handler left no report"
+        why = self.problem or "the handler left no report"
+        if freezer.threads:  # none could be asked
+            self._write_own(freezer, own, why)
+        elif freezer.regain():
             self._write_own(freezer, own, why)
             freezer.let_go_again()
         elif freezer.ended is not None:
@@ -183,7 +185,7 @@ class Handover:
         if not freezer.release():
             return
         siginfo = self.thread.siginfo
-        recurs = siginfo.number in _RECURRING and 0 < siginfo.code != _KERNEL
+        recurs = siginfo.number in RECURRING and 0 < siginfo.code != _KERNEL
         if not recurs:  # a trap, or a signal that was sent
             send_to_thread(self.pid, self.thread.thread_id, siginfo.number)
 

@@ -34,6 +34,8 @@ if sys.platform != "linux":
     raise ImportError(NEEDS_LINUX)
 
 NO_SIGNAL = -1  # Signals::kSimulatedSigno of Crashpad: asked for, nothing has crashed
+MAX_HANGS = 100  # a program that has started thousands must not fill the disk, nor the log
+TOO_MANY_HANGS = f"{MAX_HANGS} reports of processes that still run are enough"
 KEY = "hang"  # the annotation that marks these reports
 
 
@@ -46,10 +48,12 @@ def dump_hanging(
 ) -> list[ProcessCrash]:
     """A report of every process that is followed, each as it stands; they go on afterwards.
 
+    After MAX_HANGS they are only counted.
+
     `ended` is told of those that end meanwhile, and of threads, with their wait status.
     """
     words = f"still running after {seconds:g} s"
-    written = []
+    written: list[ProcessCrash] = []
     for pid in tuple(tree.processes):
         freezer = Freezer(pid, pid)
         is_held = freezer.hold()
@@ -59,7 +63,9 @@ def dump_hanging(
             continue
         try:
             passed = time.monotonic() - tree.began
-            written.append(_dump(pid, freezer, own, words, passed, last_lines))
+            writer = own if len(written) < MAX_HANGS else None
+            hang = _dump(pid, freezer, writer, words, passed, last_lines)
+            written.append(hang._replace(problem=TOO_MANY_HANGS) if own and not writer else hang)
         except OSError:  # killed from outside
             continue
         finally:

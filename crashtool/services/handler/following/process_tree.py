@@ -29,6 +29,7 @@ TRACES = "it traces its own children, which were not followed"
 CHECKS_LEAKS = "LeakSanitizer traces it at its end; ASAN_OPTIONS=detect_leaks=0 turns that off"
 HAS_RIGHTS = "it has rights that no traced process is given"
 LOST_RIGHTS = "traced, it ran without the rights that its file gives (see --no-children)"
+IS_SERVED = "Wine's server traces it, and its debugger reports its crash"
 IS_TRACED = "another program of this run traces it"
 OUTLIVES = "it outlives the program"
 
@@ -116,6 +117,9 @@ class ProcessTree:
             self._note(process, LOST_RIGHTS)
         if traits.checks_leaks:
             self._let_go_at_stop(process, CHECKS_LEAKS)
+            return False
+        if traits.is_served:
+            self._let_go_at_stop(process, IS_SERVED)
             return False
         if traits.traces:
             self._make_room(process)

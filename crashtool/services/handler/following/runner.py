@@ -15,11 +15,12 @@ from crashtool.services.handler.crashpad_handler.trace_request import TraceReque
 from crashtool.services.handler.following.child_crash import ChildCrashes
 from crashtool.services.handler.following.expected import explain_silence
 from crashtool.services.handler.following.follow_options import Following
-from crashtool.services.handler.following.forward import FORWARDED, Forwarder
+from crashtool.services.handler.following.forward import Forwarder
 from crashtool.services.handler.following.handover import Handover
+from crashtool.services.handler.following.passed_on import passes_on_end
 from crashtool.services.handler.following.process_tree import ProcessTree, TracedProcess
 from crashtool.services.handler.following.stop_watch import StopWatch, Timer
-from crashtool.services.handler.process.fatal_signals import FATAL, STOPS
+from crashtool.services.handler.process.fatal_signals import FATAL, FORWARDED, STOPS
 from crashtool.services.handler.process.launch import Launched
 from crashtool.services.handler.process.program_file import cannot_execute
 from crashtool.services.handler.process.ptrace import (
@@ -170,6 +171,8 @@ class Runner:
         process = self._tree.find(tid)
         if process is None:
             resume(tid)  # which tells, too, that it is gone
+        elif self._timer.is_killing:  # a program may start others faster than they are found
+            os.kill(process.pid, signal.SIGKILL)
         elif self._tree.alone and process.pid != self.pid:
             detach(tid)  # a process cloned with an odd exit signal looks like a new thread
         elif event == EVENT_EXEC:
@@ -210,13 +213,19 @@ class Runner:
         if is_program:
             self._forwarder.program_got(number, siginfo.sender)
         may_crash = number in FATAL and (self._executed or not is_program)
-        if not may_crash or not is_killed_by(process.pid, tid, number):
+        if not may_crash or not self._is_crash(process, tid, siginfo):
             self._go_on(process, tid, number)
         elif is_program:
             self._program_crashes(tid, siginfo)
         else:
             for gone, status in self._children.take(process, tid, siginfo):
                 self._take_end(gone, status)
+
+    def _is_crash(self, process: TracedProcess, tid: int, siginfo: SignalInfo) -> bool:
+        pid = process.pid
+        if not is_killed_by(pid, tid, siginfo.number, is_sent=siginfo.is_sent):
+            return False
+        return not passes_on_end(pid, siginfo, self._tree.crashes, self._tree.processes)
 
     def _program_crashes(self, tid: int, siginfo: SignalInfo) -> None:
         seconds = time.monotonic() - self._tree.began

@@ -39,6 +39,7 @@ class Timer:
     def __init__(self, seconds: float | None) -> None:
         self._due = None if seconds is None else time.monotonic() + seconds
         self._numbers = [signal.SIGTERM, signal.SIGKILL]
+        self.is_killing = False  # what is started now must not go on
 
     @property
     def is_due(self) -> bool:
@@ -53,6 +54,7 @@ class Timer:
     def advance(self) -> signal.Signals:
         """The signal to send now; the last one again and again."""
         self._due = time.monotonic() + KILL_SECONDS
+        self.is_killing = self.is_ending
         return self._numbers.pop(0) if len(self._numbers) > 1 else self._numbers[0]
 
     def shorten(self, pause: float | None) -> float | None:

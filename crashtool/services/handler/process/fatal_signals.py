@@ -1,4 +1,4 @@
-"""Which signals are crashes, and which make a process stand still."""
+"""Which signals are crashes, which make a process stand still, which a runner passes on."""
 
 from __future__ import annotations
 
@@ -25,4 +25,17 @@ FATAL = frozenset(
         signal.SIGXFSZ,
     )
 )
+# Faults that happen again when the thread goes on where it was.
+RECURRING = frozenset((signal.SIGILL, signal.SIGBUS, signal.SIGFPE, signal.SIGSEGV))
 STOPS = frozenset((signal.SIGSTOP, signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU))
+# What is meant for the program, be it sent to its runner.
+FORWARDED = frozenset(
+    (
+        signal.SIGHUP,
+        signal.SIGINT,
+        signal.SIGQUIT,
+        signal.SIGTERM,
+        signal.SIGUSR1,
+        signal.SIGUSR2,
+    )
+)

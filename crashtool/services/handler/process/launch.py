@@ -13,6 +13,8 @@ from typing import Any, NoReturn
 
 from crashtool.errors import InputUnusable, UsageError, reason_of
 from crashtool.formats.named_tuple import NamedTuple
+from crashtool.services.handler.process.fatal_signals import FORWARDED
+from crashtool.services.handler.process.program_file import cannot_execute
 from crashtool.services.handler.process.ptrace import (
     adopt_orphans,
     allow_tracing,
@@ -20,7 +22,7 @@ from crashtool.services.handler.process.ptrace import (
     seize,
 )
 from crashtool.services.handler.process.supported import NEEDS_LINUX
-from crashtool.services.handler.process.target import read_file, read_name
+from crashtool.services.handler.process.target import is_pending, read_file, read_name
 from crashtool.services.workers.child_environment import child_environment
 
 if sys.platform != "linux":
@@ -107,12 +109,16 @@ def launch(
     stderr. `children`: what it starts is traced, too. `insists`: where
     tracing is not permitted, nothing is run; else the program runs all the same.
     """
-    adopt_orphans()
-    pipes = _Pipes(*os.pipe(), *os.pipe(), *os.pipe(), *os.pipe())
+    opened: list[int] = []
     try:
+        for _ in range(4):
+            opened += os.pipe()
         pid = os.fork()
     except OSError as error:
+        for descriptor in opened:
+            os.close(descriptor)
         raise _no_process(error.errno or errno.EAGAIN) from None
+    pipes = _Pipes(*opened)
     if pid == 0:  # pragma: no cover (the child ends in exec, where no coverage is saved)
         signal.signal(signal.SIGCHLD, child_action)
         _become_program(program, handler, pipes, mask, descriptors, streams)
@@ -129,20 +135,66 @@ def launch(
             os.close(descriptor)
         os.waitpid(pid, 0)
         raise (_untraceable(error) if isinstance(error, OSError) else error) from None
+    adopt_orphans()
+    with contextlib.suppress(OSError):  # killed already
+        _pass_on_early(pid)
     os.write(pipes.go_write, _GO)
     os.close(pipes.go_write)
     return Launched(pid, helper_pid, pipes.order_write, pipes.log_read, pipes.report_read, untraced)
 
 
+def execute_instead(
+    program: Sequence[str], path: str, streams: Sequence[int] = ()
+) -> NoReturn:  # pragma: no cover (this process becomes the program)
+    """Become the program, where there can be no process beside it. CrashtoolError if it cannot."""
+    for number in (signal.SIGPIPE, signal.SIGXFSZ):
+        signal.signal(number, signal.SIG_DFL)
+    for standard, stream in enumerate(streams):
+        os.dup2(stream, standard)
+    try:
+        os.execve(path, list(program), child_environment())  # noqa: S606 (no shell between)
+    except OSError as error:
+        raise cannot_execute(path, error.errno or errno.EINVAL) from None
+
+
+def _pass_on_early(pid: int) -> None:
+    """Send a process that blocks them, and is about to execute the program, what it did not get.
+
+    What is typed at the terminal before there is such a process reaches the runner alone.
+    """
+    while info := signal.sigtimedwait(FORWARDED, 0):
+        if not is_pending(pid, info.si_signo):
+            os.kill(pid, info.si_signo)
+
+
 def _seize(pid: int, *, children: bool, insists: bool) -> str:
     """Trace the program; why that is not permitted, or "". OSError if it `insists`."""
     try:
+        if _is_deadly():
+            raise PermissionError(errno.EPERM, "a filter of system calls kills who traces")
         seize(pid, children=children)
     except OSError as error:
         if insists:
             raise
-        return f"{explain_tracer(pid) or reason_of(error)}"
+        return explain_tracer(pid) or f"tracing is not permitted ({_explain_refusal(error)})"
     return ""
+
+
+def _explain_refusal(error: OSError) -> str:
+    return (error.strerror or "").rpartition(": ")[2] or reason_of(error)
+
+
+def _is_deadly() -> bool:
+    """Whether a seccomp filter of this process kills it when it traces: a fork tries."""
+    with contextlib.suppress(OSError):
+        if b"\nSeccomp:\t2" not in read_file("/proc/self/status"):
+            return False
+        if (pid := os.fork()) == 0:  # pragma: no cover (the child ends in _exit)
+            with contextlib.suppress(OSError):
+                seize(os.getpid())  # which never works
+            os._exit(0)
+        return os.WIFSIGNALED(os.waitpid(pid, 0)[1])
+    return False
 
 
 def explain_tracer(pid: int) -> str:
@@ -158,7 +210,7 @@ def explain_tracer(pid: int) -> str:
 def _no_process(number: int) -> InputUnusable:
     return InputUnusable(
         f"cannot start a process: {os.strerror(number)}",
-        hint="is there a limit on processes or memory? (ulimit -u, ulimit -v)",
+        hint="is there a limit on processes, memory or open files? (ulimit -u, -v, -n)",
     )
 
 
@@ -182,6 +234,8 @@ def _become_program(
     try:
         for number in (signal.SIGPIPE, signal.SIGXFSZ):  # Python ignores these; exec keeps that
             signal.signal(number, signal.SIG_DFL)
+        if callable(signal.getsignal(signal.SIGINT)):  # one that waits must not end in Python
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
         # Before the trace: a clone with an odd exit signal would be traced, and stop, too.
         helper_pid = NO_HELPER
         if handler and (helper_pid := fork_unseen()) == 0:

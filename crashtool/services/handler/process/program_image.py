@@ -29,6 +29,8 @@ _LEAK_CHECKERS = (
 _TRACERS = frozenset(("dlv", "gdb", "gdbserver", "lldb-server", "ltrace", "rr", "strace"))
 # Those that can, but do not unless they are configured to (sudo's intercept).
 _SELDOM_TRACERS = frozenset(("sudo",))
+# Wine's server attaches to whoever runs a Windows program, for its debugger.
+_WINE = frozenset(("wine", "wine64", "wine-preloader", "wine64-preloader"))
 _CAPABILITIES = "security.capability"  # linux/xattr.h
 _NO_LEAKS = b"detect_leaks=0"
 _MAX_NAMES = 1 << 24  # bytes of names that are looked through
@@ -39,12 +41,14 @@ class ImageTraits(NamedTuple):
 
     `traces`: it calls ptrace itself, as debuggers do. `checks_leaks`: LeakSanitizer is in it, which
     traces the very process at its end. `is_privileged`: executing it gives rights that the kernel
-    withholds from traced processes (set-user-ID, set-group-ID, capabilities).
+    withholds from traced processes (set-user-ID, set-group-ID, capabilities). `is_served`: a server
+    traces it whenever it likes.
     """
 
     traces: bool = False
     checks_leaks: bool = False
     is_privileged: bool = False
+    is_served: bool = False
 
 
 class ImageReader:
@@ -81,6 +85,7 @@ def _read_traits(path: str, mode: int) -> ImageTraits:
         traces=name in _TRACERS or (_PTRACE in names and name not in _SELDOM_TRACERS),
         checks_leaks=any(name in names for name in _LEAK_CHECKERS),
         is_privileged=privileged,
+        is_served=name in _WINE,
     )
 
 

@@ -40,6 +40,11 @@ class SignalInfo(Record):
     rest: Bytes104
 
     @property
+    def is_sent(self) -> bool:
+        """Whether a process sent it; else it is a fault, or the kernel's."""
+        return int(self.code) <= 0
+
+    @property
     def sender(self) -> int:
         """The process that sent the signal; meaningful only where the kernel did not."""
         return int(self.address & 0xFFFFFFFF)

@@ -102,11 +102,14 @@ def write_memory(pid: int, address: int, data: bytes) -> None:
         raise OSError(f"memory of {pid} at {address:#x} took {written} of {len(data)} bytes")
 
 
-def is_killed_by(pid: int, tid: int, number: int) -> bool:
-    """Whether a signal about to be delivered will meet its default action.
+def is_killed_by(pid: int, tid: int, number: int, *, is_sent: bool) -> bool:
+    """Whether a signal about to be delivered will meet its default action, and kill.
 
-    For a fault that the program blocks or ignores, the kernel has reset the action by then.
+    For a fault that the program blocks or ignores, the kernel has reset the action by then. What
+    is sent to the first process of a PID namespace kills that only where it has asked for it.
     """
+    if is_sent and is_first_of_namespace(pid):
+        return False
     fields = dict(
         line.split(b":", 1)
         for line in read_file(f"/proc/{pid}/task/{tid}/status").splitlines()
@@ -114,6 +117,13 @@ def is_killed_by(pid: int, tid: int, number: int) -> bool:
     )
     bit = 1 << (number - 1)
     return not any(int(mask, 16) & bit for mask in fields.values())
+
+
+def is_pending(pid: int, number: int) -> bool:
+    """Whether a signal waits for a process of one thread to take it."""
+    lines = read_file(f"/proc/{pid}/status").splitlines()
+    masks = [int(line[7:], 16) for line in lines if line.startswith((b"SigPnd:", b"ShdPnd:"))]
+    return any(mask >> (number - 1) & 1 for mask in masks)
 
 
 def find_process(tid: int) -> int | None:
@@ -168,6 +178,27 @@ def thread_state(pid: int, tid: int) -> str:
         return chr(read_file(f"/proc/{pid}/task/{tid}/stat").rpartition(b") ")[2][0])
     except OSError:
         return "X"
+
+
+def read_own_number(pid: int) -> int:
+    """The id of a process as it knows it itself, in its own PID namespace; 0 when it is gone."""
+    return _read_numbers(pid)[-1]
+
+
+def is_first_of_namespace(pid: int) -> bool:
+    """Whether it is process 1 of a PID namespace within ours, as of a container."""
+    numbers = _read_numbers(pid)
+    return len(numbers) > 1 and numbers[-1] == 1
+
+
+def _read_numbers(pid: int) -> list[int]:
+    """A process's ids in our PID namespace and those within, to its own."""
+    try:
+        lines = read_file(f"/proc/{pid}/status").splitlines()
+    except OSError:
+        return [0]
+    line = next((line for line in lines if line.startswith(b"NSpid:")), b"NSpid: 0")
+    return [int(word) for word in line.split()[1:]]
 
 
 def read_start(pid: int) -> str:

@@ -14,8 +14,8 @@ from collections.abc import Sequence
 from crashtool.model.run import RunResult
 from crashtool.services.handler.crashpad_handler.socket_client import SocketClient
 from crashtool.services.handler.following.follow_options import Following
-from crashtool.services.handler.following.forward import FORWARDED
 from crashtool.services.handler.following.runner import Runner
+from crashtool.services.handler.process.fatal_signals import FORWARDED
 from crashtool.services.handler.process.launch import check_tracing_is_possible, launch
 from crashtool.services.handler.process.program_file import find_program
 from crashtool.services.handler.process.supported import NEEDS_LINUX, check_platform

@@ -7,7 +7,13 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from crashtool.errors import InputUnusable, MachineFault, UsageError
+from crashtool.errors import (
+    InputUnusable,
+    MachineFault,
+    ProgramNotExecutable,
+    ProgramNotFound,
+    UsageError,
+)
 from crashtool.formats.attributes import Attachment, join_annotations
 from crashtool.formats.named_tuple import NamedTuple
 from crashtool.services.handler.crashpad_handler.find import Handler, find_handler
@@ -17,6 +23,7 @@ from crashtool.services.handler.crashpad_handler.handler_command_line import (
     read_attachments,
 )
 from crashtool.services.handler.following.follow_options import Following
+from crashtool.services.handler.process.launch import execute_instead
 from crashtool.services.handler.process.program_file import find_program
 from crashtool.services.handler.reports.report_database import choose_database, list_minidumps
 from crashtool.services.handler.run.program import run_program
@@ -107,15 +114,23 @@ class ReportedRun:
 
     def _run_program(self, line: list[str], **more: Any) -> RunResult:
         plan = self.plan
-        return run_program(
-            plan.program,
-            line,
-            own=self._own,
-            mode=plan.mode,
-            following=plan.following,
-            insists=False,
-            **more,
-        )
+        try:
+            return run_program(
+                plan.program,
+                line,
+                own=self._own,
+                mode=plan.mode,
+                following=plan.following,
+                insists=False,
+                **more,
+            )
+        except (ProgramNotFound, ProgramNotExecutable):
+            raise
+        except InputUnusable as error:
+            if plan.mode == "socket":  # whose handler is insisted on
+                raise
+            self.warn(f"no crash of this program is seen: {error.what}")
+            execute_instead(plan.program, self.program_path, more.get("streams", ()))
 
     def _dump_process(self) -> RunResult:
         from crashtool.model.run import RunResult
