@@ -432,7 +432,7 @@ def test_a_handler_that_does_not_answer_is_not_waited_for(sentry_handler, build,
     hanging = build_hanging(tmp_path)
     script = textwrap.dedent(f"""
         from crashtool.errors import InputUnusable
-        from crashtool.services.handler import socket_client
+        from crashtool.services.handler.crashpad_handler import socket_client
         socket_client._ANSWER_SECONDS = 0.2
         try:
             socket_client.SocketClient.start([{hanging!r}])

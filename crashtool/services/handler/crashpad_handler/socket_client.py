@@ -35,6 +35,7 @@ _HIGH_DESCRIPTOR = 500  # out of the way of programs that choose descriptors the
 _CHECK_CREDENTIALS = 0
 _CRASH_DUMP = 1
 _ANSWER_SECONDS = 20.0
+_PARTING_SECONDS = 90.0  # an upload has 60
 _STEP = 0.002
 
 
@@ -91,10 +92,11 @@ class SocketClient:
             if ask(connection, size, _ANSWER_SECONDS):
                 return cls(pid, connection, size, log)
             connection.close()
-            _end(pid)
             if time.monotonic() - began >= _ANSWER_SECONDS:  # a wrong size is hung up on at once
                 silence = f"it does not answer within {_ANSWER_SECONDS:g} s"
+                _end(pid, 0.0)
                 break
+            _end(pid, _PARTING_SECONDS)
         said = _read_log(log).strip().splitlines()[-1:] or [silence]
         os.close(log)
         raise InputUnusable(f"{handler[0]} does not serve its socket: {said[0]}")
@@ -183,8 +185,13 @@ def _start_handler(handler: Sequence[str], log: int) -> _Started:
     return _Started(pid, ours)
 
 
-def _end(pid: int) -> None:
-    """Have a handler that hung up end, or one that does not answer."""
+def _end(pid: int, seconds: float) -> None:
+    """Have a handler end: by itself in so many seconds, since it may be sending a report."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if os.waitpid(pid, os.WNOHANG)[0]:
+            return
+        time.sleep(_STEP)
     with contextlib.suppress(ProcessLookupError):  # before it has a session of its own
         os.killpg(pid, signal.SIGKILL)
     os.kill(pid, signal.SIGKILL)

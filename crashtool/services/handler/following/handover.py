@@ -17,9 +17,9 @@ from crashtool.services.handler.crashpad_handler.inject import ProgramEnded
 from crashtool.services.handler.crashpad_handler.socket_client import REQUEST_SIZE, SocketClient
 from crashtool.services.handler.crashpad_handler.trace_request import TraceRequest
 from crashtool.services.handler.following.child_crash import describe_fatal
+from crashtool.services.handler.process.dump_guard import guarding
 from crashtool.services.handler.process.fatal_signals import RECURRING
 from crashtool.services.handler.process.freeze import Freezer
-from crashtool.services.handler.process.guard import guarding
 from crashtool.services.handler.process.ptrace import send_to_thread
 from crashtool.services.handler.process.signal_frame_writer import (
     FRAME_SIZE,
