@@ -13,7 +13,7 @@ SEED ?=
 PYTEST := $(BIN)/python -m pytest -q -n $(JOBS) -m "not slow" $(if $(SEED),-p randomly -p "randomly_seed=$(SEED)")
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demoprogram test again skipped winhandler cross s3server slow check format lint types platforms layers coverage generate generated docs fresh pythons wheels golden screenshots bench fuzz clean
+.PHONY: help demo demoprogram test again skipped winhandler windows cross s3server slow check format lint types platforms layers coverage generate generated docs fresh pythons wheels golden screenshots bench fuzz clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1|/' | awk -F'|' '{printf "  %-10s %s\n", $$1, $$2}'
@@ -52,6 +52,9 @@ skipped: $(STAMP) ## the tests that the last run skipped, when what they need ha
 
 winhandler: $(STAMP) ## get the real crashpad_handler for Windows, for tests that run it under Wine
 	$(BIN)/python tools/windows_handler.py
+
+windows: $(STAMP) ## tests under a CPython for Windows, by Wine (100 MB to download, 20 minutes)
+	$(BIN)/python tools/windows_python.py
 
 cross: $(STAMP) ## get a compiler for Windows and macOS (100 MB), for tests of the code that scaffold writes
 	$(BIN)/python tools/install.py -e '.[cross]'

@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import sys
+from pathlib import Path
 from zipfile import ZipFile
 
 import pytest
@@ -89,7 +90,7 @@ def test_answers_and_rows_are_the_same_for_any_order_and_number_of_jobs(
     names = sorted((path.name for path in (folder / "crashes").iterdir()), reverse=True)
     result = crashtool(
         "triage",
-        *(f"crashes/{name}" for name in names),
+        *(str(Path("crashes") / name) for name in names),
         "--symbols",
         "game.sym",
         "--no-local-symbols",

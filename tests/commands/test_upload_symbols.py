@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import zipfile
+from pathlib import Path
 
 import pytest
 
@@ -204,8 +205,8 @@ def test_json_is_one_document(crashtool, receive, build):
     assert document["requests"][0]["status"] == "uploaded"
     assert document["requests"][0]["rxid"]
     assert document["failed"] == [{"path": "gone", "reason": "does not exist", "hint": ""}]
-    by_name = {row["path"].removeprefix(str(build)): row["objects"] for row in document["files"]}
-    assert by_name["/pdb/app.pdb"][0]["debug_id"] == "1413121116151817191A1B1C1D1E1F201"
+    by_name = {Path(row["path"]): row["objects"] for row in document["files"]}
+    assert by_name[build / "pdb" / "app.pdb"][0]["debug_id"] == "1413121116151817191A1B1C1D1E1F201"
 
 
 def test_warnings_stand_in_the_table_with_their_fix(crashtool, build):
@@ -354,7 +355,7 @@ class TestMistakes:
         result = crashtool("upload-symbols", "-o", "x.zip", build)
 
         assert result.exit_code == 9
-        assert "cannot write x.zip: Permission denied" in result.stderr
+        assert "cannot write x.zip: permission denied" in result.stderr.lower()
         assert {path.name for path in tmp_path.iterdir()} - {"cache"} == {"build"}
 
     def test_a_receipt_that_cannot_be_written_does_not_hide_the_upload(
@@ -543,7 +544,7 @@ class TestGate:
         assert result.exit_code == 0
         document = json.loads(result.stdout)
         assert [row["status"] for row in document["gate"]] == ["ok", "ok"]
-        assert {row["partner"].rpartition("/")[2] for row in document["pairs"]} == {
+        assert {Path(row["partner"]).name for row in document["pairs"]} == {
             "crasher.pdb",
             "plugin.pdb",
         }
