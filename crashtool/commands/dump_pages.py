@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,8 +20,6 @@ from crashtool.services.symbols.session import SymbolSession, open_session
 from crashtool.services.symbols.symbol_plan import SymbolPlan
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from crashtool.model.crash import CrashReport
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,8 +16,6 @@ from crashtool.formats.named_tuple import NamedTuple
 from crashtool.services.settings.layers import user_cache_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from crashtool.model.symbol_upload import DumpedModule, LeftOut
 
 

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 from crashtool.commands.console import Console
 from crashtool.errors import UsageError
-from crashtool.model.triage.groups import BY
+from crashtool.model.triage.groups import BY, Triage
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from crashtool.commands.triage_options import TriageOptions
     from crashtool.commands.triaged import Done, RowSetup, Task
     from crashtool.model.triage.grouping_rules import Rules
-    from crashtool.model.triage.groups import Triage
     from crashtool.model.triage.row import Row
     from crashtool.render.triage import Compared, TriageGate
     from crashtool.services.analyze.inspect_dumps import FoundDump, Unreadable

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -20,7 +21,6 @@ from crashtool.services.settings.layers import read_token_file
 OUTAGES = ("network", "server", "all")
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from contextlib import AbstractContextManager
 
     from crashtool.model.symbol_upload import Survey

@@ -6,13 +6,11 @@ import os
 import random
 import string
 from collections.abc import Callable, Iterator, Sequence
-from typing import IO, TYPE_CHECKING, Protocol, Self
+from types import TracebackType
+from typing import IO, Protocol, Self
 
 from crashtool.errors import InputUnusable, MalformedFile, reason_of
 from crashtool.formats.named_tuple import NamedTuple
-
-if TYPE_CHECKING:
-    from types import TracebackType
 
 BLOCK = 1 << 18  # bytes; smaller ones cost throughput, larger ones only memory
 MAX_HEADER = 1 << 14

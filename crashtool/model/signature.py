@@ -8,16 +8,12 @@ better rule is version 2.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
 
 from crashtool.formats.named_tuple import NamedTuple
-from crashtool.model.crash import Frame
+from crashtool.model.crash import CrashReport, Frame
 from crashtool.model.function_name import drop_clone
 from crashtool.model.ignored_frames import RUNTIME_MODULES, is_ignored
 from crashtool.model.own_calls import FrameRules, OwnCall, Quality, name_frame, walk_own_calls
-
-if TYPE_CHECKING:
-    from crashtool.model.crash import CrashReport
 
 VERSION = 1
 CALLS_IN_SIGNATURE = 2

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from crashtool.render.html_parts import code, harmless
 from crashtool.render.variables import format_loss, format_type
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from crashtool.model.variables import FrameVariable, Value
 
 MAX_DEPTH = 6  # values inside one another

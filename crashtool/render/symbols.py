@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from crashtool.model.crash import CrashReport
@@ -9,8 +10,6 @@ from crashtool.render.page import Page, Span
 from crashtool.render.words import base_name
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from crashtool.model.symbol_lookup import Candidate, ModuleStatus
 
 STYLES = {"ok": "good", "missing": "bad", "mismatch": "bad", "malformed": "bad", "failed": "bad"}

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, cast
 
 from crashtool.render.layout import Span
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from crashtool.model.crash import CrashReport
     from crashtool.model.variables import FrameVariable, Value, ValueState
 

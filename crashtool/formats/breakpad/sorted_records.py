@@ -14,12 +14,11 @@ from bisect import bisect_left, bisect_right
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
-from crashtool.formats.breakpad.records import MAX_LINE_LENGTH, note
+from crashtool.formats.breakpad.records import MAX_LINE_LENGTH, RecordKind, note
 
 if TYPE_CHECKING:
     from re import Match
 
-    from crashtool.formats.breakpad.records import RecordKind
     from crashtool.formats.object_kinds import Content
 
 SMALL = 1 << 14  # bytes: an index of that much text takes less than a millisecond

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from crashtool.formats.breakpad import records
 from crashtool.formats.breakpad.function_block import FunctionBlock
-from crashtool.formats.breakpad.records import find_line_end, read_text
+from crashtool.formats.breakpad.records import RecordKind, find_line_end, read_text
 from crashtool.formats.breakpad.sorted_records import SortedRecords
 from crashtool.formats.breakpad.stack_records import StackRecords
 from crashtool.formats.breakpad.symbol_file_layout import read_layout
@@ -17,7 +17,6 @@ from crashtool.formats.unwind_rules import CfiText, FrameData
 if TYPE_CHECKING:
     from re import Match
 
-    from crashtool.formats.breakpad.records import RecordKind
     from crashtool.formats.object_kinds import Content
 
 NOTICED = 1 << 20  # bytes of records of functions that are looked at to tell what a file has

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -11,8 +12,6 @@ from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.record import I32, I64, U8, U32, Bytes16, Record
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
-
     from crashtool.formats.record import Buffer
 
 META_VERSION = 1

@@ -5,7 +5,7 @@ To read and write the whole file for each of tens of thousands of reports takes 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from crashtool.errors import MalformedFile
 from crashtool.formats.crashpad.metadata import (
@@ -19,7 +19,6 @@ from crashtool.formats.crashpad.metadata import (
 )
 
 if TYPE_CHECKING:
-    from typing import BinaryIO
     from uuid import UUID
 
 UUID_SIZE = 16  # of bytes, at the beginning of each record

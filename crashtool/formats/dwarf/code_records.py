@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import TYPE_CHECKING, Protocol
 
@@ -11,7 +12,7 @@ from crashtool.formats.dwarf.constants import PARTIAL_UNIT
 from crashtool.formats.dwarf.forms import DamagedDwarf
 from crashtool.formats.dwarf.line_program import Rows, run_program
 from crashtool.formats.dwarf.lines import LineTable
-from crashtool.formats.dwarf.lookup import MAX_LINE, MAX_PROBLEMS, choose_symbol
+from crashtool.formats.dwarf.lookup import MAX_LINE, MAX_PROBLEMS, SplitUnit, choose_symbol
 from crashtool.formats.dwarf.tree_names import NamedTree, TreeNames
 from crashtool.formats.dwarf.unit_table import UnitTable
 from crashtool.formats.dwarf.unit_tree import FoundCall, FoundCode
@@ -19,9 +20,6 @@ from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.object_file.symbol_spans import walk_gaps
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
-
-    from crashtool.formats.dwarf.lookup import SplitUnit
     from crashtool.formats.dwarf.sections import DebugSections
     from crashtool.formats.dwarf.units import Header, Unit
 

@@ -24,11 +24,10 @@ from crashtool.formats.dwarf.constants import (
 from crashtool.formats.dwarf.entry_names import ANONYMOUS, Reference
 from crashtool.formats.dwarf.forms import DamagedDwarf
 from crashtool.formats.dwarf.tree import walk_children
-from crashtool.formats.dwarf.units import DWARF_5
+from crashtool.formats.dwarf.units import DWARF_5, Header
 
 if TYPE_CHECKING:
     from crashtool.formats.dwarf.unit_table import UnitTable
-    from crashtool.formats.dwarf.units import Header
 
 MAX_STRINGS = 16  # of one text: linkers share the ends of strings
 MAX_UNITS = 8  # that are walked for one type

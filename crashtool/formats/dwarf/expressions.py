@@ -6,7 +6,7 @@ for sure is no place: `LostPlace` says why.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, NoReturn
 
 from crashtool.formats.dwarf.forms import REFERENCE_IS_OFFSET, Cursor, DamagedDwarf
@@ -25,8 +25,6 @@ from crashtool.formats.variables.places import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from crashtool.formats.dwarf.units import Unit
     from crashtool.formats.variables.frame_view import FrameView
 

@@ -2,29 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Protocol
 
 from crashtool.formats.code_location import CodeLocation
 from crashtool.formats.dwarf.addresses import UnitIndex
 from crashtool.formats.dwarf.constants import CALL_FILE, CALL_LINE, INLINED
-from crashtool.formats.dwarf.entry_names import EntryNames, LocatedFunctions, Reference
+from crashtool.formats.dwarf.entry_names import (
+    EntryNames,
+    FunctionName,
+    LocatedFunctions,
+    Reference,
+)
 from crashtool.formats.dwarf.forms import DamagedDwarf
 from crashtool.formats.dwarf.functions import Scopes, UnitFunctions
 from crashtool.formats.dwarf.line_lookup import CodeLine, LineLookup
 from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.object_file.code_spans import clip_spans
-from crashtool.formats.object_file.elf_symbols import choose_name
+from crashtool.formats.object_file.elf_symbols import ElfFunction, choose_name
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
     from crashtool.formats.dwarf.entries import Entries, Entry
-    from crashtool.formats.dwarf.entry_names import FunctionName
     from crashtool.formats.dwarf.sections import DebugSections
     from crashtool.formats.dwarf.unit_table import UnitTable
     from crashtool.formats.dwarf.units import Unit
     from crashtool.formats.dwarf.variables import DwarfVariables
-    from crashtool.formats.object_file.elf_symbols import ElfFunction
     from crashtool.formats.variables.places import FoundScope
 
 MANGLED = ("_Z", "_R")

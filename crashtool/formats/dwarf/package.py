@@ -7,11 +7,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from crashtool.formats.dwarf.forms import DamagedDwarf
+from crashtool.formats.dwarf.forms import Cursor, DamagedDwarf
 from crashtool.formats.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
-    from crashtool.formats.dwarf.forms import Cursor
     from crashtool.formats.dwarf.sections import DebugSections
 
 INDEX = "debug_cu_index"

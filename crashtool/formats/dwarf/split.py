@@ -5,6 +5,7 @@ The program keeps a skeleton of each: its addresses, its lines, and the name of 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -23,8 +24,6 @@ from crashtool.formats.dwarf.units import DWARF_5, SKELETON, SPLIT, SPLIT_TYPE, 
 from crashtool.formats.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from crashtool.formats.object_kinds import Content
 
 SUFFIX = ".dwo"

@@ -7,6 +7,7 @@ others lead to. So what was found there is kept, and scopes are told by a unit's
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from crashtool.errors import MalformedFile
@@ -40,8 +41,6 @@ from crashtool.formats.dwarf.unit_tree import UnitTree
 from crashtool.formats.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from crashtool.formats.dwarf.unit_table import UnitTable
     from crashtool.formats.dwarf.units import Unit
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from crashtool.formats.dwarf.constants import (
@@ -28,13 +29,10 @@ from crashtool.formats.dwarf.constants import (
 )
 from crashtool.formats.dwarf.forms import ADDRESSED_FROM_UNIT, SIGNED, SIZES, Cursor
 from crashtool.formats.dwarf.tree import walk_children
-from crashtool.formats.variables.data_type import Details, Member, Variant, Variants
+from crashtool.formats.variables.data_type import DataType, Details, Member, Variant, Variants
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from crashtool.formats.dwarf.entry_names import Reference
-    from crashtool.formats.variables.data_type import DataType
 
 BITS = 8
 MAX_MEMBERS = 1 << 12

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from crashtool.formats.dwarf.constants import (
@@ -33,7 +34,7 @@ from crashtool.formats.dwarf.constants import (
 )
 from crashtool.formats.dwarf.definitions import DeclaredTypes
 from crashtool.formats.dwarf.entry_names import Reference, follow, walk_references
-from crashtool.formats.dwarf.forms import DamagedDwarf
+from crashtool.formats.dwarf.forms import DamagedDwarf, Value
 from crashtool.formats.dwarf.tree import walk_children
 from crashtool.formats.dwarf.type_details import read_enumerators, read_structure
 from crashtool.formats.dwarf.type_spelling import TypeSpelling
@@ -42,9 +43,6 @@ from crashtool.formats.dwarf.typed_values import GENERIC, StackType
 from crashtool.formats.variables.data_type import DataType, Details, Encoding, TypeKind
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from crashtool.formats.dwarf.forms import Value
     from crashtool.formats.variables.frame_view import FrameView
 
 BY_SIGNATURE = 0x20  # DW_FORM_ref_sig8

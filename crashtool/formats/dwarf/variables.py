@@ -19,7 +19,7 @@ from crashtool.formats.dwarf.constants import (
     PARAMETER,
     VARIABLE,
 )
-from crashtool.formats.dwarf.entry_names import Reference, walk_references
+from crashtool.formats.dwarf.entry_names import LocatedFunctions, Reference, walk_references
 from crashtool.formats.dwarf.expressions import Scope, Unlocatable, find_place, find_value, lose
 from crashtool.formats.dwarf.forms import STRING, STRING_INDEXES
 from crashtool.formats.dwarf.location_lists import find_expression
@@ -40,7 +40,6 @@ from crashtool.formats.variables.places import (
 )
 
 if TYPE_CHECKING:
-    from crashtool.formats.dwarf.entry_names import LocatedFunctions
     from crashtool.formats.dwarf.typed_values import StackType
     from crashtool.formats.variables.data_type import DataType
     from crashtool.formats.variables.frame_view import FrameView

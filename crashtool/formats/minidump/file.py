@@ -4,29 +4,32 @@ from __future__ import annotations
 
 import mmap as mmap_module
 import os
+from collections.abc import Callable
 from functools import cached_property
 from mmap import ACCESS_READ, mmap
+from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from crashtool.errors import InputUnusable, MalformedFile, reason_of
 from crashtool.formats.minidump import streams
 from crashtool.formats.minidump.context import Context, find_context, read_vectors
-from crashtool.formats.minidump.dump_source import DumpProblem, DumpSource, Location
+from crashtool.formats.minidump.dump_source import DumpProblem, DumpSource, Location, Text
 from crashtool.formats.minidump.file_kind import VERSION_MASK, refuse_other_files
 from crashtool.formats.minidump.linux_streams import LinuxInfo
 from crashtool.formats.minidump.memory import Memory, MemoryRange, MemoryRanges
-from crashtool.formats.minidump.structs import VERSION, Directory, MinidumpHeader
+from crashtool.formats.minidump.structs import (
+    VERSION,
+    Directory,
+    MemoryInfo,
+    MinidumpHeader,
+    ThreadInfo,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from types import TracebackType
-
     from crashtool.formats.minidump.crashpad_info import CrashpadInfo
-    from crashtool.formats.minidump.dump_source import Text
     from crashtool.formats.minidump.exception import ExceptionRecord
     from crashtool.formats.minidump.modules import DumpModule, UnloadedModule
     from crashtool.formats.minidump.stream_kind import StreamKind
-    from crashtool.formats.minidump.structs import MemoryInfo, ThreadInfo
     from crashtool.formats.minidump.system_streams import (
         BreakpadInfo,
         DumpAssertion,

@@ -10,14 +10,13 @@ environment is counted here and never handed out.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from crashtool.formats.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from crashtool.formats.minidump.memory import Memory
 
 MAX_TEBS = 16  # that are tried for one whose memory is in the dump

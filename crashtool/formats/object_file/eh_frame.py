@@ -10,6 +10,7 @@ from __future__ import annotations
 import sys
 from array import array
 from bisect import bisect_right
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from crashtool.errors import InputUnusable
@@ -26,8 +27,6 @@ from crashtool.formats.object_file.unwind_row import (
 from crashtool.formats.unwind_rules import CfiText
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
     from crashtool.formats.object_kinds import Content
 
 MAX_PLAIN = 1 << 12  # bytes of instructions that are looked over in one go

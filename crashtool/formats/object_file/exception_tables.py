@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from array import array
 from bisect import bisect_right
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from crashtool.errors import MalformedFile
@@ -19,8 +19,6 @@ from crashtool.formats.record import U8, U16, U32, Record
 from crashtool.formats.unwind_rules import CfiText
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
     from crashtool.formats.object_kinds import CodeRange
 
 AnyRecord = TypeVar("AnyRecord", bound=Record)

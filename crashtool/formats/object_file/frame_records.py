@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING
 
 from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.object_file.cfi_expressions import Reader, UnknownExpression
-from crashtool.formats.object_file.eh_frame import NAMES, EhFrame, FrameTables
+from crashtool.formats.object_file.eh_frame import CIE, NAMES, EhFrame, FrameTables
 from crashtool.formats.object_file.unwind_row import UNDEFINED_RULE, UnwindRow
 
 if TYPE_CHECKING:
-    from crashtool.formats.object_file.eh_frame import CIE
     from crashtool.formats.object_kinds import Content
 
 MAX_KEPT = 1 << 14  # functions' instructions whose records are kept

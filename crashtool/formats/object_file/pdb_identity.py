@@ -13,6 +13,7 @@ from crashtool.formats.pdb.dbi import (
     NO_STREAM,
     OMAP_FROM_SOURCE,
     OMAP_TO_SOURCE,
+    DebugInformation,
     open_debug_information,
 )
 from crashtool.formats.pdb.info import read_info
@@ -20,7 +21,6 @@ from crashtool.formats.pdb.msf import MultiStreamFile
 
 if TYPE_CHECKING:
     from crashtool.formats.object_kinds import Content
-    from crashtool.formats.pdb.dbi import DebugInformation
 
 FLAG_STRIPPED = 0x2
 FEATURE_FASTLINK = 0x494E494D  # "MINI", microsoft-pdb pdbcommon.h

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from crashtool.errors import MalformedFile
@@ -12,8 +13,6 @@ from crashtool.formats.pdb.merged_sites import list_sites, tell_sites
 from crashtool.formats.pdb.module_code import CodeSymbol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from crashtool.formats.pdb.lookup import OpenModule, PdbLookup
 
 MAX_PROBLEMS = 16

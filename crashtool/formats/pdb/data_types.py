@@ -15,13 +15,12 @@ from crashtool.formats.pdb.type_names import (
     POINTER_SIZES,
     SIMPLE_NAMES,
     SIMPLE_SIZES,
+    TypeNames,
 )
-from crashtool.formats.variables.data_type import DataType, Details, Member
+from crashtool.formats.variables.data_type import DataType, Details, Encoding, Member, TypeKind
 
 if TYPE_CHECKING:
-    from crashtool.formats.pdb.type_names import TypeNames
     from crashtool.formats.pdb.type_records import TypeRecord, TypeStream
-    from crashtool.formats.variables.data_type import Encoding, TypeKind
 
 VOID, NULL_POINTER = 0x03, 0x103  # T_VOID, T_PVOID: clang's std::nullptr_t
 MAX_KEPT = 1 << 14

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from crashtool.errors import MalformedFile
@@ -15,8 +16,6 @@ from crashtool.formats.pdb.structs import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from crashtool.formats.pdb.msf import MsfStream, MultiStreamFile
 
 DBI_STREAM = 3

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeAlias
 
 from crashtool.formats.named_tuple import NamedTuple
@@ -17,8 +18,6 @@ from crashtool.formats.pdb.local_structs import (
 from crashtool.formats.pdb.structs import RecordHead
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from crashtool.formats.record import Record
 
 IS_PART, PART_SHIFT = 1, 4  # of a REGISTER_REL's bits

@@ -4,14 +4,10 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
 
-from crashtool.formats.pdb.dbi import FPO, NEW_FPO
+from crashtool.formats.pdb.dbi import FPO, NEW_FPO, DebugInformation
 from crashtool.formats.pdb.structs import FpoData, FrameDataRecord
 from crashtool.formats.unwind_rules import FrameData
-
-if TYPE_CHECKING:
-    from crashtool.formats.pdb.dbi import DebugInformation
 
 MAX_NESTED = 16  # pieces of a function that begin within it
 WORD = 4

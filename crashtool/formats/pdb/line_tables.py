@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Callable, Iterator
 from struct import iter_unpack, unpack_from
 from typing import TYPE_CHECKING
 
@@ -13,8 +14,6 @@ from crashtool.formats.pdb.structs import Index, LinesBlock, LinesHead, Subsecti
 from crashtool.formats.source_path import clean_path
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
     from crashtool.formats.pdb.msf import MsfStream
 
 HIDDEN_LINES = (0xFEEFEE, 0xF00F00)  # code that the compiler made: the line before goes on

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Literal
 
 from crashtool.errors import MalformedFile
@@ -13,6 +14,7 @@ from crashtool.formats.pdb.definition_ranges import (
     InSection,
     IsConstant,
     LocalPart,
+    SymbolPlace,
     Untold,
     read_part,
 )
@@ -36,9 +38,6 @@ from crashtool.formats.pdb.structs import ProcSym, RecordHead
 from crashtool.formats.pdb.type_records import TypeRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from crashtool.formats.pdb.definition_ranges import SymbolPlace
     from crashtool.formats.pdb.msf import MsfStream
 
 MAX_VARIABLES = 1 << 14  # of one procedure, with the calls merged into it

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from crashtool.errors import MalformedFile
 from crashtool.formats.code_location import CodeLocation
 from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.pdb import codeview as cv
-from crashtool.formats.pdb.dbi import NO_STREAM, DebugInformation
+from crashtool.formats.pdb.dbi import NO_STREAM, Contribution, DbiModule, DebugInformation
 from crashtool.formats.pdb.frame_data import FrameTable
 from crashtool.formats.pdb.info import NAMES, STRINGS_START, read_info
-from crashtool.formats.pdb.inline_sites import find_inline_sites
+from crashtool.formats.pdb.inline_sites import InlineSite, find_inline_sites
 from crashtool.formats.pdb.line_tables import LineTables, PdbLine
 from crashtool.formats.pdb.module_code import SIGNATURE_SIZE, CodeSymbol, ModuleCode
 from crashtool.formats.pdb.msf import MultiStreamFile
@@ -22,11 +23,7 @@ from crashtool.formats.pdb.type_names import TypeNames
 from crashtool.formats.pdb.type_records import IPI_STREAM, TPI_STREAM, TypeStream
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from crashtool.formats.object_kinds import Content
-    from crashtool.formats.pdb.dbi import Contribution, DbiModule
-    from crashtool.formats.pdb.inline_sites import InlineSite
     from crashtool.formats.unwind_rules import FrameData
 
 IMPORTED = 0x80000000  # a number of another module's, link-time code generation's

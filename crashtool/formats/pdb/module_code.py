@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from crashtool.errors import MalformedFile
@@ -17,8 +18,6 @@ from crashtool.formats.pdb.structs import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from crashtool.formats.pdb.msf import MsfStream
 
 SIGNATURE_SIZE = 4  # at the start of a module's stream

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.pdb.structs import Index, PublicsHeader, PublicSym
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from crashtool.formats.pdb.dbi import DebugInformation
     from crashtool.formats.pdb.msf import MultiStreamFile
 

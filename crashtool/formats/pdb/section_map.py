@@ -10,11 +10,11 @@ from crashtool.formats.pdb.dbi import (
     OMAP_TO_SOURCE,
     ORIGINAL_SECTIONS,
     SECTION_HEADERS,
+    DebugInformation,
 )
 from crashtool.formats.pdb.structs import OmapRow, PdbSectionHeader
 
 if TYPE_CHECKING:
-    from crashtool.formats.pdb.dbi import DebugInformation
     from crashtool.formats.pdb.msf import MsfStream
 
 MAX_SECTIONS = 1 << 16

@@ -7,6 +7,7 @@ found by its name alone.
 from __future__ import annotations
 
 from array import array
+from collections.abc import Iterator
 from itertools import islice
 from struct import iter_unpack
 from sys import byteorder
@@ -16,8 +17,6 @@ from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.pdb import codeview as cv
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from crashtool.formats.pdb.type_records import TypeHashes, TypeRecord, TypeStream
 
 PIECE = 1 << 20  # bytes of hashes that are looked through at once

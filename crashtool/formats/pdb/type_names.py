@@ -6,7 +6,7 @@ same with either.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -15,8 +15,6 @@ from crashtool.errors import MalformedFile
 from crashtool.formats.pdb import codeview as cv
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from crashtool.formats.pdb.type_records import TypeRecord, TypeStream
 
 FIRST_RECORD = 0x1000  # below are types that need no record

@@ -17,12 +17,11 @@ from crashtool.formats.pdb.registers import FRAME_BASES, I386, NO_BASES
 from crashtool.formats.pdb.type_hash import TypeDefinitions
 from crashtool.formats.pdb.variable_places import CodePoint, find_place
 from crashtool.formats.variables.data_type import DataType
-from crashtool.formats.variables.places import FoundScope, FoundVariable
+from crashtool.formats.variables.places import FoundScope, FoundVariable, Place
 
 if TYPE_CHECKING:
     from crashtool.formats.pdb.lookup import FoundProcedure, OpenModule, PdbLookup
     from crashtool.formats.variables.frame_view import FrameView
-    from crashtool.formats.variables.places import Place
 
 OWN_PREFIX = "__$"  # of what MSVC puts into a frame: __$ArrayPad$, __$ReturnUdt
 ORDER = ("argument", "local", "static")

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.variables.data_type import DataType
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from crashtool.formats.variables.frame_view import FrameView
 
 LossState = Literal["optimized_out", "not_in_dump", "unknown"]

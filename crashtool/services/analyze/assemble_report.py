@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 from crashtool.formats.minidump.reasons import Reason, describe_reason
@@ -38,8 +39,6 @@ from crashtool.services.analyze.module_map import (
 from crashtool.services.analyze.process import read_process
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from crashtool.formats.minidump.dump_source import Location
     from crashtool.formats.minidump.exception import ExceptionRecord
     from crashtool.formats.minidump.file import Minidump

@@ -6,7 +6,7 @@ import os
 import stat
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING
 
 from crashtool.errors import CrashtoolError, UsageError
@@ -14,13 +14,10 @@ from crashtool.formats.minidump.file import Minidump
 from crashtool.formats.named_tuple import NamedTuple
 from crashtool.model.crash import CrashReport, Handle, MemoryExcerpt
 from crashtool.services.analyze.assemble_report import analyze
-from crashtool.services.analyze.stacks import walk_stacks
+from crashtool.services.analyze.stacks import Consumer, SymbolProvider, walk_stacks
 
 if TYPE_CHECKING:
-    from contextlib import ExitStack
-
     from crashtool.formats.attributes import Attribute
-    from crashtool.services.analyze.stacks import Consumer, SymbolProvider
     from crashtool.services.analyze.variables.wanted import WantedVariables
 
 MAX_MEMORY = 1 << 20

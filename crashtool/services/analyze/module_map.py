@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from crashtool.model.crash import UnloadedHit
 from crashtool.model.module import Module
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from crashtool.formats.minidump.modules import DumpModule, UnloadedModule
 
 MAX_OVERLAPPING = 64  # as many unloaded modules as Windows remembers

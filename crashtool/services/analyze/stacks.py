@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Protocol
 
 from crashtool.errors import MissingLibrary
-from crashtool.model.crash import Crash, CrashReport, Frame, InlineFrame, Registers, Thread
+from crashtool.model.crash import (
+    BadPointer,
+    Crash,
+    CrashReport,
+    Frame,
+    InlineFrame,
+    Registers,
+    Thread,
+)
 from crashtool.model.module import Module
 from crashtool.services.analyze.module_map import ModuleMap
 from crashtool.services.analyze.walked_dump import (
@@ -26,11 +35,8 @@ from crashtool.services.unwind.unwind_context import (
 from crashtool.services.unwind.walker import is_cut_off, walk
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
-
     from crashtool.formats.breakpad.symbol_file import FunctionHit
     from crashtool.formats.minidump.file import Minidump
-    from crashtool.model.crash import BadPointer
     from crashtool.model.symbol_lookup import ModuleStatus
     from crashtool.services.analyze.variables.frames import WalkedStack
     from crashtool.services.analyze.variables.wanted import WantedVariables

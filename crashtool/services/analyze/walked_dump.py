@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from crashtool.services.unwind.intel import AMD64, AMD64_WINDOWS, X86
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from crashtool.formats.minidump.file import Minidump
     from crashtool.services.unwind.machine import Machine
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from crashtool.errors import MalformedFile
@@ -20,8 +20,6 @@ from crashtool.formats.minidump.structs import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from crashtool.formats.minidump.file import Minidump
 
 # architecture -> size of the context and the bit of its kind (minidump/minidump_context.h)

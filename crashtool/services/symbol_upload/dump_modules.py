@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from io import BytesIO
 from typing import TYPE_CHECKING
 
@@ -14,8 +15,6 @@ from crashtool.services.symbols.session import open_session
 from crashtool.services.symbols.symbol_plan import SymbolPlan
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
     from crashtool.model.crash import CrashReport
     from crashtool.model.module import Module
     from crashtool.services.files.scratch import Scratch

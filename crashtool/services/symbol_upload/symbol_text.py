@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -24,8 +24,6 @@ from crashtool.services.symbols.dwarf_records import open_all_symbols
 from crashtool.services.symbols.mapped_file import map_file
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from crashtool.formats.object_file.symbol_spans import SymbolTables
     from crashtool.services.files.scratch import Scratch
 

@@ -6,6 +6,7 @@ inbox has neither, but can upload.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from crashtool.formats import object_kinds
@@ -14,8 +15,6 @@ from crashtool.services.symbols.local_places import SYSTEM
 from crashtool.services.symbols.owners import Owner, find_owner
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from crashtool.model.module import Module
     from crashtool.model.symbol_lookup import Candidate
 

@@ -14,6 +14,7 @@ from crashtool.errors import CrashtoolError, InputUnusable
 from crashtool.formats.named_tuple import NamedTuple
 from crashtool.model.symbol_lookup import Candidate
 from crashtool.services.symbols.identified_file import (
+    IdentifiedFile,
     bare_name,
     compare,
     identify_required,
@@ -24,7 +25,6 @@ from crashtool.services.symbols.identified_file import (
 if TYPE_CHECKING:
     from crashtool.model.module import Module
     from crashtool.services.files.scratch import Scratch
-    from crashtool.services.symbols.identified_file import IdentifiedFile
 
 GIVEN = "given for it by name, not matched by an identifier"
 

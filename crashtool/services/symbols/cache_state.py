@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
 
 from crashtool.model.symbol_cache import CacheGroup, CacheState
-from crashtool.services.symbols.cache import PARTIAL
+from crashtool.services.symbols.cache import PARTIAL, CacheEntry, SymbolCache
 from crashtool.services.symbols.server import ABSENT
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from crashtool.services.symbols.cache import CacheEntry, SymbolCache
 
 SORTS = {
     ABSENT: "absences remembered",

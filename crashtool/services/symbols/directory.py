@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import filterfalse, islice
 from typing import TYPE_CHECKING
 
@@ -33,8 +33,6 @@ from crashtool.services.symbols.identified_file import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from crashtool.model.module import Module
     from crashtool.model.symbol_lookup import Candidate
     from crashtool.services.files.scratch import Scratch

@@ -6,17 +6,15 @@ from typing import TYPE_CHECKING
 
 from crashtool.errors import InputUnusable
 from crashtool.formats.dwarf.file_sections import open_all_sections
-from crashtool.formats.dwarf.lookup import DwarfLookup
+from crashtool.formats.dwarf.lookup import DwarfLookup, SplitUnit
 from crashtool.formats.dwarf.sections import DebugSections
-from crashtool.formats.dwarf.units import is_skeleton
+from crashtool.formats.dwarf.units import Unit, is_skeleton
 from crashtool.formats.object_file import elf, pe
 from crashtool.formats.object_file.elf_symbols import FunctionNames
 from crashtool.services.symbols.function_hits import to_hit
 
 if TYPE_CHECKING:
     from crashtool.formats.breakpad.symbol_file import FunctionHit
-    from crashtool.formats.dwarf.lookup import SplitUnit
-    from crashtool.formats.dwarf.units import Unit
     from crashtool.formats.object_file.unsized_functions import UnsizedFunctions
     from crashtool.formats.object_kinds import Content
     from crashtool.formats.variables.places import FoundScope

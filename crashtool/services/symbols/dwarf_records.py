@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from crashtool.formats.dwarf.code_records import DwarfRecords
 from crashtool.formats.dwarf.file_sections import open_all_sections
 from crashtool.formats.object_file.elf_symbols import FunctionNames
-from crashtool.formats.object_file.symbol_spans import ElfSymbols, OtherSymbols
+from crashtool.formats.object_file.symbol_spans import ElfSymbols, OtherSymbols, SymbolTables
 from crashtool.services.symbols.dwarf_functions import SUPPLEMENT_LINKS, SplitUnits, open_symbols
 from crashtool.services.symbols.mapped_file import map_file
-
-if TYPE_CHECKING:
-    from crashtool.formats.object_file.symbol_spans import SymbolTables
 
 
 def open_records(

@@ -8,11 +8,10 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from crashtool.errors import CrashtoolError
-from crashtool.services.symbols.cache import SUBFOLDER, cached_path
+from crashtool.services.symbols.cache import SUBFOLDER, SymbolCache, cached_path
 
 if TYPE_CHECKING:
     from crashtool.model.module import Module
-    from crashtool.services.symbols.cache import SymbolCache
 
 PREFIX = "of-"
 MAX_ENTRY = 4096  # bytes: a file's name, and where it came from

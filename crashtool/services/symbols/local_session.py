@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from contextlib import ExitStack
+from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from crashtool.services.symbols.local_places import (
@@ -11,18 +13,14 @@ from crashtool.services.symbols.local_places import (
     find_surroundings,
     walk_places,
 )
-from crashtool.services.unwind.unwind_context import NO_TABLES
+from crashtool.services.unwind.unwind_context import NO_TABLES, CodeTables
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from types import TracebackType
-
     from crashtool.model.crash import Frame
     from crashtool.model.module import Module
     from crashtool.model.symbol_lookup import ModuleStatus
     from crashtool.services.symbols.session import SymbolSession
     from crashtool.services.symbols.symbol_plan import SymbolPlan
-    from crashtool.services.unwind.unwind_context import CodeTables
 
 
 class LocalSession:

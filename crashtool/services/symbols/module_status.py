@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
 from crashtool.formats import object_kinds
@@ -26,8 +27,6 @@ from crashtool.services.symbols.coverage import UNWIND_IN_IMAGE, Coverage, asses
 from crashtool.services.symbols.owners import MICROSOFT
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from crashtool.model.module import Module
 
 PDB_SUFFIX = ".pdb"

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from itertools import chain
 from typing import TYPE_CHECKING
 
 from crashtool.errors import CrashtoolError
 from crashtool.formats import object_kinds
-from crashtool.services.symbols.debug_file import open_debug_file
+from crashtool.services.symbols.debug_file import DebugFile, open_debug_file
 from crashtool.services.symbols.mapped_file import CannotRead
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
     from crashtool.formats.breakpad.symbol_file import FunctionHit
     from crashtool.formats.unwind_rules import CfiText, FrameData
     from crashtool.formats.variables.places import FoundScope
     from crashtool.model.module import Module
     from crashtool.model.symbol_lookup import Candidate, LookupStatus
-    from crashtool.services.symbols.debug_file import DebugFile
     from crashtool.services.symbols.symbol_source import SymbolSource
 
 MAX_FILES = 16  # of one module; there are four kinds, some stripped and some not

@@ -11,7 +11,6 @@ from crashtool.formats.pdb.lookup import PdbLookup
 from crashtool.services.symbols.function_hits import to_hit
 
 if TYPE_CHECKING:
-    from crashtool.formats.breakpad.symbol_file import FunctionHit
     from crashtool.formats.object_kinds import Content
     from crashtool.formats.pdb.variables import PdbVariables
     from crashtool.formats.unwind_rules import CfiText, FrameData

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Protocol
+from typing import IO, TYPE_CHECKING, Protocol
 
 from crashtool.errors import BadUrl, CrashtoolError, NetworkFailure, TimedOut, TooLarge, UsageError
 from crashtool.formats.named_tuple import NamedTuple
@@ -15,8 +15,6 @@ from crashtool.services.symbols.fetched_index import remember_fetched
 from crashtool.services.symbols.identified_file import compare, identify_required, ids_of, matches
 
 if TYPE_CHECKING:
-    from typing import IO
-
     from crashtool.model.module import Module
     from crashtool.services.files.scratch import Scratch
     from crashtool.services.symbols.cache import SymbolCache

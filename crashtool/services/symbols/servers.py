@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from crashtool.services.symbols.bucket_fetcher import BucketFetcher
@@ -18,8 +19,6 @@ from crashtool.services.symbols.server import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from crashtool.services.files.scratch import Scratch
     from crashtool.services.symbols.cache import SymbolCache
     from crashtool.services.symbols.symbol_plan import SymbolPlan

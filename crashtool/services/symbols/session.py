@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -22,17 +23,14 @@ from crashtool.services.symbols.module_status import (
 )
 from crashtool.services.symbols.module_symbols import ModuleSymbols
 from crashtool.services.symbols.symbol_plan import SymbolPlan
-from crashtool.services.symbols.symbol_source import ChainedSource
+from crashtool.services.symbols.symbol_source import ChainedSource, SymbolSource
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
-
     from crashtool.errors import MissingLibrary
     from crashtool.model.crash import Frame
     from crashtool.model.module import Module
     from crashtool.model.symbol_lookup import ModuleStatus
     from crashtool.services.symbols.generated_code import Generated, GeneratedCode
-    from crashtool.services.symbols.symbol_source import SymbolSource
 
 MAX_MODULES = 4096  # open at once
 GUESSES = ("scan", "frame_pointer")

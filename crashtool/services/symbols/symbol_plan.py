@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from crashtool.formats.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from crashtool.services.symbols.fetching import Progress
 
 

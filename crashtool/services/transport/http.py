@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import chain
+from types import TracebackType
 from typing import IO, TYPE_CHECKING, Any, Protocol, Self
 from urllib.parse import unquote, urljoin, urlsplit
 
@@ -15,9 +16,7 @@ from crashtool.services.transport.failure import explain_failure, host_of
 from crashtool.services.transport.trust import find_ca_bundle, open_system_store
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from ssl import SSLContext
-    from types import TracebackType
 
     import requests
 

@@ -6,15 +6,13 @@ import hashlib
 import zlib
 from collections.abc import Callable, Iterator
 from time import perf_counter
-from typing import TYPE_CHECKING, Self
+from types import TracebackType
+from typing import Self
 
 from crashtool.formats.multipart import FormFile, Readable, read_blocks
 from crashtool.services.transport.balance import Balance, tells
 from crashtool.services.transport.deflate import Deflater
 from crashtool.services.transport.http import Body
-
-if TYPE_CHECKING:
-    from types import TracebackType
 
 GZIP_LEVEL = 6  # http_multipart_builder.cc uses zlib's default
 GZIP_HEAD = b"\x1f\x8b\x08" + bytes(6) + b"\xff"  # deflate, no time, no name, system unknown

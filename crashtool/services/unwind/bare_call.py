@@ -6,11 +6,10 @@ from typing import TYPE_CHECKING
 
 from crashtool.services.unwind.frame_pointer import step_by_link_register
 from crashtool.services.unwind.intel import AMD64_WINDOWS
-from crashtool.services.unwind.unwind_context import Loaded, StackFrame
+from crashtool.services.unwind.unwind_context import Loaded, StackFrame, UnwindContext
 
 if TYPE_CHECKING:
     from crashtool.services.unwind.callee import Callee
-    from crashtool.services.unwind.unwind_context import UnwindContext
 
 
 def step_by_bare_call(scene: UnwindContext, callee: Callee) -> StackFrame | None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from crashtool.formats.breakpad.cfi import (
     CFA,
     RETURN_ADDRESS,
@@ -11,10 +9,7 @@ from crashtool.formats.breakpad.cfi import (
     evaluate,
     parse_rules,
 )
-from crashtool.services.unwind.unwind_context import LOWEST_CODE, StackFrame
-
-if TYPE_CHECKING:
-    from crashtool.services.unwind.unwind_context import UnwindContext
+from crashtool.services.unwind.unwind_context import LOWEST_CODE, StackFrame, UnwindContext
 
 
 def step_by_cfi(scene: UnwindContext, frame: StackFrame, rules: str) -> StackFrame | None:

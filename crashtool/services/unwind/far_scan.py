@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING
 
 from crashtool.services.unwind.scan import SURE_WORDS, StackSlot, leave
 from crashtool.services.unwind.trial import leads_on
-from crashtool.services.unwind.unwind_context import NO_TABLES
+from crashtool.services.unwind.unwind_context import NO_TABLES, StackFrame, UnwindContext
 
 if TYPE_CHECKING:
     from crashtool.services.unwind.callee import Callee
-    from crashtool.services.unwind.unwind_context import StackFrame, UnwindContext
 
 
 def walk_far(scene: UnwindContext, callee: Callee) -> Iterator[StackFrame]:

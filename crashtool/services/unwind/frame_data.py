@@ -6,11 +6,10 @@ from typing import TYPE_CHECKING
 
 from crashtool.formats.breakpad.cfi import UnevaluableRule
 from crashtool.formats.breakpad.frame_program import parse_program, run_program
-from crashtool.services.unwind.unwind_context import LOWEST_CODE, StackFrame
+from crashtool.services.unwind.unwind_context import LOWEST_CODE, StackFrame, UnwindContext
 
 if TYPE_CHECKING:
     from crashtool.formats.unwind_rules import FrameData
-    from crashtool.services.unwind.unwind_context import UnwindContext
 
 WORD = 4
 # The return address may lie up to three words higher where the compiler has aligned the stack.

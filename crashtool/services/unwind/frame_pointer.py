@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from crashtool.services.unwind.scan import find_nearer
-from crashtool.services.unwind.unwind_context import StackFrame
+from crashtool.services.unwind.unwind_context import StackFrame, UnwindContext
 
 if TYPE_CHECKING:
     from crashtool.services.unwind.callee import Callee
-    from crashtool.services.unwind.unwind_context import UnwindContext
 
 MAX_PROLOGUE = 96  # bytes from a function's start within which it sets its frame pointer up
 MAX_BODY = 1 << 14  # bytes of a function that are read to learn what became of a register

@@ -6,12 +6,11 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from crashtool.formats.named_tuple import NamedTuple
-from crashtool.services.unwind.unwind_context import StackFrame
+from crashtool.services.unwind.unwind_context import StackFrame, UnwindContext
 
 if TYPE_CHECKING:
     from crashtool.services.unwind.callee import Callee
     from crashtool.services.unwind.machine import CallSite
-    from crashtool.services.unwind.unwind_context import UnwindContext
 
 FIRST_WORDS = 160  # of the innermost frame, which may be deep in a function with a large frame
 WORDS = 40

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from crashtool.formats.named_tuple import NamedTuple
-from crashtool.services.unwind.unwind_context import Loaded, StackFrame
+from crashtool.services.unwind.unwind_context import Loaded, StackFrame, UnwindContext
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from crashtool.model.module import Module
-    from crashtool.services.unwind.unwind_context import UnwindContext
 
 KERNEL_MODULES = ("linux-gate.so", "linux-vdso.so", "[vdso]", "vdso")
 USER_CODE_SEGMENTS = (0x23, 0x73)  # of a 64-bit and of a 32-bit kernel

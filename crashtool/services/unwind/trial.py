@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -12,8 +13,6 @@ from crashtool.services.unwind.ends import LINUX
 from crashtool.services.unwind.scan import step_by_call_of_function, walk_scan
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
     from crashtool.services.unwind.unwind_context import StackFrame, UnwindContext
 
 MAX_TRIALS = 16  # of one frame

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Protocol
 
 from crashtool.formats.named_tuple import NamedTuple
-from crashtool.services.unwind.machine import CallSite
+from crashtool.services.unwind.machine import CallSite, Machine
 
 if TYPE_CHECKING:
     from crashtool.formats.breakpad.symbol_file import FunctionHit
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from crashtool.formats.variables.places import FoundScope
     from crashtool.model.crash import FrameTrust
     from crashtool.model.module import Module
-    from crashtool.services.unwind.machine import Machine
 
 ANYWHERE = range(1 << 64)
 MAX_DETOUR = 64  # bytes of a function that does little but jump to another

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import chain, islice
-from typing import TYPE_CHECKING
 
 from crashtool.formats.named_tuple import NamedTuple
 from crashtool.services.unwind import ends
@@ -19,10 +18,7 @@ from crashtool.services.unwind.frame_pointer import (
 )
 from crashtool.services.unwind.scan import step_by_call_of_function, walk_scan
 from crashtool.services.unwind.trial import believe, is_refuted, walk_instead
-from crashtool.services.unwind.unwind_context import LOWEST_CODE, StackFrame
-
-if TYPE_CHECKING:
-    from crashtool.services.unwind.unwind_context import UnwindContext
+from crashtool.services.unwind.unwind_context import LOWEST_CODE, StackFrame, UnwindContext
 
 MAX_FRAMES = 1 << 18  # as many as fit a stack of 8 MB, the usual limit, with 32 bytes each
 

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from crashtool.errors import MalformedFile
 from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.variables.places import (
+    FoundScope,
+    FoundVariable,
     LostPlace,
     MemoryPlace,
     PiecesPlace,
+    Place,
     RegisterPlace,
 )
 from crashtool.services.analyze.bad_pointer.access_paths import AccessPath, describe_inside
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-
     from crashtool.formats.variables.data_type import DataType
     from crashtool.formats.variables.frame_view import FrameView
-    from crashtool.formats.variables.places import FoundScope, FoundVariable, Place
     from crashtool.services.analyze.bad_pointer.known_values import KnownValues
     from crashtool.services.analyze.bad_pointer.register_flow import FlowPoint
 

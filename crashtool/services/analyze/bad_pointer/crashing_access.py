@@ -6,27 +6,24 @@ variables lead to one name. A wrong name is worse than none.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from crashtool.errors import MalformedFile
 from crashtool.formats.minidump.reasons.reason import address_words
 from crashtool.formats.named_tuple import NamedTuple
-from crashtool.model.crash import BadPointer
+from crashtool.model.crash import BadPointer, Frame, Registers
 from crashtool.services.analyze.bad_pointer.code_points import CodePoints
 from crashtool.services.analyze.bad_pointer.known_values import KnownValues
 from crashtool.services.analyze.bad_pointer.pointer_names import NamedPointer, PointerNames
-from crashtool.services.analyze.bad_pointer.register_flow import follow_registers
+from crashtool.services.analyze.bad_pointer.register_flow import FlowPoint, follow_registers
 from crashtool.services.analyze.bad_pointer.straight_code import find_straight_code
 from crashtool.services.analyze.decoded_code import MemoryOperand, RegisterOperand
 from crashtool.services.analyze.instruction import decode_code
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from crashtool.formats.minidump.reasons import Reason
     from crashtool.formats.variables.frame_view import FrameView
-    from crashtool.model.crash import Frame, Registers
-    from crashtool.services.analyze.bad_pointer.register_flow import FlowPoint
     from crashtool.services.unwind.machine import Machine
     from crashtool.services.unwind.unwind_context import Loaded
 

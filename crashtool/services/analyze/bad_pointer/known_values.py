@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from crashtool.services.analyze.bad_pointer.linear_forms import (
@@ -12,8 +13,6 @@ from crashtool.services.analyze.bad_pointer.linear_forms import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
     from crashtool.formats.variables.frame_view import FrameView
 
 HALF = 4  # bytes of what is widened

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from crashtool.formats.named_tuple import NamedTuple
 from crashtool.services.analyze.bad_pointer.access_paths import AccessPath, describe_behind
 from crashtool.services.analyze.bad_pointer.linear_forms import (
+    Atom,
     LinearForm,
     LoadedValue,
     Narrow,
@@ -19,7 +20,6 @@ from crashtool.services.analyze.decoded_code import MemoryOperand
 if TYPE_CHECKING:
     from crashtool.formats.variables.data_type import DataType
     from crashtool.services.analyze.bad_pointer.code_points import CodePoints
-    from crashtool.services.analyze.bad_pointer.linear_forms import Atom
 
 POINTERS = ("pointer", "reference")
 NUMBERS = ("base", "enum")

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping, Sequence
 
 from crashtool.formats.named_tuple import NamedTuple
 from crashtool.services.analyze.bad_pointer.linear_forms import (
@@ -22,9 +21,6 @@ from crashtool.services.analyze.decoded_code import (
     NumberOperand,
     RegisterOperand,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 HALF = 4  # bytes of a register that, written to on 64-bit machines, clears the others
 MAX_SHIFT = 6

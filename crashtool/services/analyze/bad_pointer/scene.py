@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from crashtool.services.analyze.bad_pointer.crashing_access import CrashScene, find_bad_pointer
 from crashtool.services.analyze.hints import is_stack_overflow
 from crashtool.services.analyze.variables.frame_views import is_bare_call, make_views
-from crashtool.services.analyze.variables.frames import KnownMemory
+from crashtool.services.analyze.variables.frames import KnownMemory, WalkedStack
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from crashtool.formats.minidump.memory import Memory
     from crashtool.model.crash import BadPointer, Crash, Registers
-    from crashtool.services.analyze.variables.frames import WalkedStack
     from crashtool.services.unwind.unwind_context import Loaded
 
 INNERMOST = 3  # frames that are looked at: that of the crash, the one that called, and its base

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
     from crashtool.services.analyze.decoded_code import DecodedInstruction
 
     Decode = Callable[[bytes, int], "list[DecodedInstruction]"]

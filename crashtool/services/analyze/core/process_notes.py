@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from crashtool.formats.core_file import writer
 from crashtool.formats.core_file.notes import CORE, pack_note
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from crashtool.formats.core_file.machines import CoreMachine
     from crashtool.formats.minidump.dump_source import Location
     from crashtool.formats.minidump.file import Minidump

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from crashtool.model.variables import Value
@@ -16,8 +17,6 @@ from crashtool.services.analyze.variables.scalars import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from crashtool.formats.variables.data_type import DataType, Member
     from crashtool.services.analyze.variables.spot import Spot
 

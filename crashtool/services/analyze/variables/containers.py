@@ -13,13 +13,12 @@ from crashtool.services.analyze.variables.aggregates import (
     read_elements,
 )
 from crashtool.services.analyze.variables.content import LostValue, lose
-from crashtool.services.analyze.variables.parts import find_part
+from crashtool.services.analyze.variables.parts import MemberPart, find_part
 from crashtool.services.analyze.variables.pointers import NULL, read_counted_text, read_target
 
 if TYPE_CHECKING:
     from crashtool.formats.variables.data_type import DataType
     from crashtool.model.variables import Value
-    from crashtool.services.analyze.variables.parts import MemberPart
     from crashtool.services.analyze.variables.spot import Spot
 
 # What reads a type of a library; None where the members are not those of the library's.

@@ -6,15 +6,16 @@ from typing import TYPE_CHECKING, NoReturn
 
 from crashtool.formats.variables.places import (
     ConstantPlace,
+    LossState,
     LostPlace,
     MemoryPlace,
     PiecesPlace,
+    Place,
     RegisterPlace,
 )
 
 if TYPE_CHECKING:
     from crashtool.formats.variables.frame_view import FrameView
-    from crashtool.formats.variables.places import LossState, Place
 
 MAX_READ = 1 << 16  # bytes at once
 

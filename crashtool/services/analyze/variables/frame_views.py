@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-
     from crashtool.formats.variables.frame_view import FrameView
     from crashtool.model.crash import Frame
     from crashtool.services.unwind.machine import Machine

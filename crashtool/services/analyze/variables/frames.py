@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from crashtool.formats.named_tuple import NamedTuple
 from crashtool.model.variables import FrameVariable, Value
-from crashtool.services.analyze.variables.frame_views import make_views
+from crashtool.services.analyze.variables.frame_views import StackFrameView, make_views
 from crashtool.services.analyze.variables.limits import ValueBudget
 from crashtool.services.analyze.variables.private_text import mask_texts
 from crashtool.services.analyze.variables.values import ValueReader
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-
     from crashtool.formats.minidump.memory import Memory
     from crashtool.formats.variables.places import FoundScope, FoundVariable
     from crashtool.model.crash import Frame
-    from crashtool.services.analyze.variables.frame_views import StackFrameView
     from crashtool.services.analyze.variables.wanted import WantedVariables
     from crashtool.services.unwind.machine import Machine
     from crashtool.services.unwind.unwind_context import Loaded, StackFrame

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from crashtool.services.analyze.variables.aggregates import find_element_size
 from crashtool.services.analyze.variables.containers import (
+    Shape,
     TreeLinks,
     read_held,
     read_letters,
@@ -21,7 +22,6 @@ from crashtool.services.analyze.variables.scalars import quote
 
 if TYPE_CHECKING:
     from crashtool.model.variables import Value
-    from crashtool.services.analyze.variables.containers import Shape
     from crashtool.services.analyze.variables.spot import Spot
 
 IS_LONG, IS_LONG_ALTERNATE = 0x01, 0x80  # marks in the byte that has a short string's length

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from crashtool.services.analyze.variables.containers import (
+    Shape,
     TreeLinks,
     read_held,
     read_letters,
@@ -15,13 +16,11 @@ from crashtool.services.analyze.variables.containers import (
     walk_links,
     walk_tree,
 )
-from crashtool.services.analyze.variables.parts import find_part, find_path
+from crashtool.services.analyze.variables.parts import MemberPart, find_part, find_path
 
 if TYPE_CHECKING:
     from crashtool.formats.variables.data_type import DataType
     from crashtool.model.variables import Value
-    from crashtool.services.analyze.variables.containers import Shape
-    from crashtool.services.analyze.variables.parts import MemberPart
     from crashtool.services.analyze.variables.spot import Spot
 
 

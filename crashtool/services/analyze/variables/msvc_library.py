@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import islice
 from typing import TYPE_CHECKING
 
 from crashtool.services.analyze.variables.aggregates import find_element_size, read_elements
 from crashtool.services.analyze.variables.containers import (
     MAX_STEPS,
+    Shape,
     count_elements,
     read_held,
     read_letters,
@@ -22,11 +24,8 @@ from crashtool.services.analyze.variables.parts import MemberPart, find_part, fi
 from crashtool.services.analyze.variables.scalars import quote
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from crashtool.formats.variables.data_type import DataType
     from crashtool.model.variables import Value
-    from crashtool.services.analyze.variables.containers import Shape
     from crashtool.services.analyze.variables.spot import Spot
 
 DEQUE_BLOCK = 16  # bytes of a block, or one element where that is larger (deque, _Block_size)

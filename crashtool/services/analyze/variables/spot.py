@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from crashtool.formats.named_tuple import NamedTuple
-from crashtool.formats.variables.places import MemoryPlace
+from crashtool.formats.variables.places import MemoryPlace, Place
 from crashtool.services.analyze.variables.content import lose, read_content
 
 if TYPE_CHECKING:
     from crashtool.formats.variables.data_type import DataType
     from crashtool.formats.variables.frame_view import FrameView
-    from crashtool.formats.variables.places import Place
     from crashtool.model.variables import Value
     from crashtool.services.analyze.variables.limits import Limits
 

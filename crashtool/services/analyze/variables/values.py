@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from crashtool.errors import MalformedFile
-from crashtool.formats.variables.places import LostPlace
+from crashtool.formats.variables.places import LostPlace, Place
 from crashtool.model.variables import Value
 from crashtool.services.analyze.variables.aggregates import read_array, read_members
 from crashtool.services.analyze.variables.content import LostValue, lose
@@ -21,11 +22,8 @@ from crashtool.services.analyze.variables.scalars import (
 from crashtool.services.analyze.variables.spot import Spot
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from crashtool.formats.variables.data_type import DataType
     from crashtool.formats.variables.frame_view import FrameView
-    from crashtool.formats.variables.places import Place
 
 
 class ValueReader:
