@@ -149,9 +149,10 @@ class UnitIndex:
         if self._scan is None:
             rows: list[tuple[int, int, int]] = []
             silent: list[int] = []
-            for header in self.table.headers:
+            for number, header in enumerate(self.table.headers, 1):
                 if header.may_have_code and header.offset not in self._named:
                     self._ask(header, rows, silent)
+                    self.table.let_go(number)
             self._scan = _Scan(_UnitRanges(rows), silent[:MAX_SILENT])
         return self._scan
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 from bisect import bisect_right, insort
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Protocol, TypeAlias
 
@@ -107,7 +107,8 @@ class Shapes:
     """The shapes of one table of abbreviations, for units of the same sizes.
 
     `known`: those that were read, by code. `steps`: of those whose entries nobody asks for, which
-    have one size, that size with the code; 0 of others.
+    have one size, that size with the code; 0 of others. `runs`: what passes many entries at once,
+    by the tags of those that it stops at, for those who make it.
     """
 
     def __init__(
@@ -120,6 +121,7 @@ class Shapes:
         self._is_read = False
         self.known: dict[int, Shape] = {}
         self.steps = bytearray(1 << 8)
+        self.runs: dict[frozenset[int], Callable[[bytes, int], int]] = {}
 
     def find(self, code: int) -> Shape:
         """What a code means. DamagedDwarf when it is not there."""
@@ -191,6 +193,7 @@ class Entries:
         if size > MAX_UNIT:
             raise DamagedDwarf(f"a unit of {size} bytes is too large", offset=header.offset)
         self.data = sections.open("debug_info", header.offset).take(size)
+        sections.let_go("debug_info", header.offset, size)
         self.first = header.first - header.offset
         self.end = len(self.data)
 

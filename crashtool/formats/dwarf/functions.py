@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
-from crashtool.formats.dwarf.constants import HIGH, INLINED, LOW, RANGES, SCOPES, SUBPROGRAM
+from crashtool.formats.dwarf.constants import (
+    HIGH,
+    INLINED,
+    LOW,
+    RANGES,
+    SCOPES,
+    SIBLING,
+    SUBPROGRAM,
+)
 from crashtool.formats.dwarf.entries import MORE, Entries, Entry, Shape, as_damage
 from crashtool.formats.dwarf.forms import DamagedDwarf
 from crashtool.formats.dwarf.picked_values import Picker
 from crashtool.formats.dwarf.range_reader import RangeReader
-from crashtool.formats.dwarf.ranges import find_ranges
 from crashtool.formats.dwarf.skipping import compile_run
 from crashtool.formats.named_tuple import NamedTuple
 
+FUNCTIONS, WITH_CALLS = frozenset({SUBPROGRAM}), frozenset({SUBPROGRAM, INLINED})
 PLACES = (LOW, HIGH, RANGES)
 MAX_FUNCTIONS = 1 << 18  # pieces of functions of one unit
 MAX_OVERLAPPING = 16  # nested functions, and those that were folded into one
@@ -41,7 +49,6 @@ class UnitFunctions:
         self._pickers: dict[int, Picker] = {}
         self._tops: _Pieces | None = None
         self._all: _Pieces | None = None
-        self._run: Callable[[bytes, int], int] | None = None
         self._passed = 0
 
     def find(self, address: int) -> Scopes | None:
@@ -51,7 +58,7 @@ class UnitFunctions:
         """
         with as_damage(self._entries.unit.header.offset):
             if self._tops is None:
-                self._tops = self._list_pieces(self._walk_tops())
+                self._tops = self._list_tops()
             subprogram = self._tops.find(address)
             if subprogram is None and self._all is None:
                 self._all = self._list_pieces(self._walk_functions())
@@ -62,6 +69,14 @@ class UnitFunctions:
             start, offset = subprogram
             function = self._entries.read(offset)
             return Scopes(function, start, list(self._walk_calls(function, address)))
+
+    def _list_tops(self) -> _Pieces:
+        """The functions at the top; all of them where no entry says where its sibling is."""
+        shapes = self._entries.shapes.read_all()
+        if any(shape.sibling for shape in shapes.values()):
+            return self._list_pieces(self._walk_tops())
+        self._all = self._list_pieces(self._walk_functions())
+        return self._all
 
     def _list_pieces(self, offsets: Iterator[int]) -> _Pieces:
         rows: list[tuple[int, int, int]] = []
@@ -123,10 +138,9 @@ class UnitFunctions:
         """All functions, also those inside others."""
         entries = self._entries
         offset = entries.first
-        while wanted := self._find_wanted(offset, entries.end):
+        while wanted := self._find_wanted(offset, entries.end, FUNCTIONS):
             offset, shape = wanted
-            if shape.tag == SUBPROGRAM:
-                yield offset
+            yield offset
             offset = entries.skip(entries.open(offset)[1], shape)
 
     def _walk_calls(self, function: Entry, address: int) -> Iterator[Entry]:
@@ -140,32 +154,45 @@ class UnitFunctions:
         entries = self._entries
         stop = min(function.next, entries.end)
         offset, count = function.end, 0
-        while (wanted := self._find_wanted(offset, stop or entries.end)) and count < DEEPEST_CALL:
+        while (
+            wanted := self._find_wanted(offset, stop or entries.end, WITH_CALLS)
+        ) and count < DEEPEST_CALL:
             offset, shape = wanted
             if shape.tag != INLINED:
                 if not stop:
                     return
                 offset = entries.skip(entries.open(offset)[1], shape)
                 continue
-            call = entries.read(offset)
-            pieces = find_ranges(entries.unit, call.values)
-            is_there = any(low <= address < high for low, high in pieces)
-            if is_there:
+            pieces = self._find_pieces(offset)
+            if any(low <= address < high for low, high in pieces):
+                call = entries.read(offset)
                 yield call
                 count += 1
-            offset = call.end if is_there else call.next or call.end
+                offset = call.end
+            else:
+                offset = self._pass_call(offset, shape)
 
-    def _find_wanted(self, offset: int, end: int) -> tuple[int, Shape] | None:
-        """The next function or merged call with code, as they stand in the unit."""
+    def _pass_call(self, offset: int, shape: Shape) -> int:
+        """Where what is behind a call, and what is inside it if its end is told, begins."""
+        entries = self._entries
+        if shape.sibling is None and any(field[0] == SIBLING for field in shape.fields):
+            call = entries.read(offset)
+            return call.next or call.end
+        start = entries.open(offset)[1]
+        return entries.find_next(start, shape) or entries.skip(start, shape)
+
+    def _find_wanted(self, offset: int, end: int, tags: frozenset[int]) -> tuple[int, Shape] | None:
+        """The next entry with code of one of the tags, as they stand in the unit."""
         entries = self._entries
         data, shapes, find_shape = entries.data, entries.shapes.known, entries.shapes.find
+        run = entries.shapes.runs.get(tags)
         while offset < end:
-            if self._run is not None:
-                offset = self._run(data, offset)
+            if run is not None:
+                offset = run(data, offset)
                 if offset >= end:
                     return None
             elif self._passed > ENOUGH_PASSED:
-                self._run = compile_run(entries.shapes.read_all())
+                run = entries.shapes.runs[tags] = compile_run(entries.shapes.read_all(), tags)
                 continue
             code = data[offset]
             start = offset + 1
@@ -173,7 +200,7 @@ class UnitFunctions:
                 code, start = entries.open(offset)
             if code:
                 shape = shapes.get(code) or find_shape(code)
-                if shape.is_wanted:
+                if shape.is_wanted and shape.tag in tags:
                     return offset, shape
                 start = entries.skip(start, shape)
             self._passed += 1

@@ -57,11 +57,15 @@ def compile_skip(base: int, lengths: bytes) -> Callable[[bytes, int], int]:
             count = 1 if opcode <= SET_ISA else lengths[opcode - 1]
             operands.setdefault(count, []).append(opcode)
     bare += operands.pop(0, [])
-    choices = [join_bytes(bare) + b"+"] if bare else []
-    choices += (join_bytes(group) + LEB * count for count, group in operands.items())
+    passed = join_bytes(bare) if bare else b""
+    choices = [
+        passed + b"*" * bool(bare) + join_bytes(group) + LEB * count
+        for count, group in operands.items()
+    ]
+    choices += [passed + b"+"] if bare else []
     if base > FIXED_ADVANCE:
         choices.append(join_bytes([FIXED_ADVANCE]) + b"..")
-    # No choice begins as another does, so that there is nothing to go back to.
+    # Behind what is bare, no choice goes on as another does, so that there is one way to match.
     choices += SMALL_EXTENDED
     match = re.compile(b"(?s:%b){1,%d}" % (b"|".join(choices), MAX_AT_ONCE)).match
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from crashtool.formats.dwarf.forms import Cursor, DamagedDwarf, Sizes, Value
+from crashtool.formats.dwarf.forms import STRING, Cursor, DamagedDwarf, Sizes, Value
 from crashtool.formats.dwarf.line_program import Coding
 from crashtool.formats.dwarf.sections import DebugSections
 from crashtool.formats.dwarf.units import DWARF_5, OLDEST, Unit
@@ -15,10 +15,14 @@ MAX_PROGRAM = 1 << 24  # bytes: 0.65 MB were seen
 
 
 class SourceFile(NamedTuple):
-    """A file as a table has it: its name and the number of its folder."""
+    """A file as a table has it: form and value of its name, and the number of its folder."""
 
-    name: str
+    form: int
+    name: Value
     folder: int
+
+
+NOWHERE = SourceFile(STRING, b"", 0)
 
 
 class LineTable:
@@ -45,7 +49,7 @@ class LineTable:
         self._coding = self._read_coding(cursor)
         self._tables = cursor
         self._files: list[SourceFile] = []
-        self._folders: list[str] = []
+        self._folders: list[SourceFile] = []
         self._has_files = False
 
     def _read_coding(self, cursor: Cursor) -> Coding:
@@ -75,25 +79,30 @@ class LineTable:
         if number >= len(self._files):
             return ""
         file = self._files[number]
-        folder = self._folders[file.folder] if file.folder < len(self._folders) else ""
+        folder = ""
+        if 0 < file.folder < len(self._folders):
+            folder = self._text(self._folders[file.folder])
         # The first folder is where it was compiled; prefix maps may have made it relative.
-        home = self._unit.folder or (self._folders[0] if self._folders else "")
-        return join_path(home, folder if file.folder else "", file.name)
+        home = self._unit.folder or (self._text(self._folders[0]) if self._folders else "")
+        return join_path(home, folder, self._text(file))
+
+    def _text(self, file: SourceFile) -> str:
+        return self._unit.text(file.form, file.name)
 
     def _read_names(self) -> None:
         """Before DWARF 5: names with a zero behind the last; numbers begin with 1."""
         cursor = self._tables
-        self._folders = [self._unit.folder]
+        self._folders = [NOWHERE]  # where it was compiled, as the unit says
         while name := cursor.string():
-            self._folders.append(_text(name))
-        self._files = [SourceFile("", 0)]
+            self._folders.append(SourceFile(STRING, name, 0))
+        self._files = [NOWHERE]
         while name := cursor.string():
             folder = cursor.uleb()
             cursor.uleb(), cursor.uleb()  # time and size
-            self._files.append(SourceFile(_text(name), folder))
+            self._files.append(SourceFile(STRING, name, folder))
 
     def _read_entries(self) -> None:
-        self._folders = [file.name for file in self._read_table()]
+        self._folders = self._read_table()
         self._files = self._read_table()
 
     def _read_table(self) -> list[SourceFile]:
@@ -109,8 +118,8 @@ class LineTable:
                 kind: (form, cursor.form(form, self._sizes)) for kind, form in forms
             }
             folder = columns.get(FOLDER_INDEX, (0, 0))[1]
-            name = self._unit.text(*columns[PATH]) if PATH in columns else ""
-            rows.append(SourceFile(name, folder if isinstance(folder, int) else 0))
+            name = columns.get(PATH, (STRING, b""))
+            rows.append(SourceFile(*name, folder if isinstance(folder, int) else 0))
         return rows
 
 
@@ -135,7 +144,3 @@ def join_path(home: str, folder: str, name: str) -> str:
 
 def _is_absolute(path: str) -> bool:
     return path.startswith(("/", "\\")) or path[1:3] in (":\\", ":/")
-
-
-def _text(raw: bytes) -> str:
-    return raw.decode("utf-8", "replace")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import mmap
 import zlib
 from collections.abc import Mapping
+from contextlib import suppress
 from io import BytesIO
 from typing import TYPE_CHECKING, cast
 
@@ -80,6 +82,19 @@ class DebugSections:
             if end - start <= MAX_STRING and isinstance(data, Inflated):
                 return Cursor(data[start:end])  # it is slow to be asked for each number
         return Cursor(data, start, end)
+
+    def let_go(self, name: str, offset: int, size: int) -> None:
+        """Give back the memory that a mapped file takes for bytes that were read.
+
+        Whoever reads them again gets them again.
+        """
+        data, start, end = self._find(name)
+        advise = getattr(data, "madvise", None)  # of a mapped file
+        advice = getattr(mmap, "MADV_DONTNEED", None)  # Windows has none
+        if advise is not None and advice is not None and size >= mmap.PAGESIZE:
+            first = (start + offset) // mmap.PAGESIZE * mmap.PAGESIZE
+            with suppress(OSError, ValueError):
+                advise(advice, first, min(start + offset + size, end) - first)
 
     def string(self, name: str, offset: int) -> str:
         """The text at an offset of a section of strings."""

@@ -24,14 +24,14 @@ WORDS = {
 }
 
 
-def compile_run(shapes: dict[int, Shape]) -> Callable[[bytes, int], int]:
+def compile_run(shapes: dict[int, Shape], tags: frozenset[int]) -> Callable[[bytes, int], int]:
     """A function from an offset in a unit to the end of the run of unwanted entries there.
 
-    The run may end early; at a wanted entry it always ends.
+    The run may end early; at a wanted entry of one of the `tags` it always ends.
     """
     codes: dict[bytes, list[int]] = {}
     for code, shape in sorted(shapes.items()):
-        words = None if shape.is_wanted else _describe(shape)
+        words = None if shape.is_wanted and shape.tag in tags else _describe(shape)
         if words is not None and code < TWO_BYTES:
             codes.setdefault(words, []).append(code)
     choices = [rb"\x00"]  # the end of an entry's children

@@ -14,6 +14,7 @@ from crashtool.formats.dwarf.units import Header, Unit, read_header, walk_header
 
 MAX_UNITS = 1 << 12  # that are kept
 MAX_PROBLEMS = 16
+UNITS_AT_ONCE = 64  # that are passed until the memory for them is given back
 MAX_BYTES = 1 << 26  # of the units whose entries are kept
 
 
@@ -45,7 +46,9 @@ class UnitTable:
         if self._headers is None:
             self._headers = []
             try:
-                self._headers.extend(walk_headers(self.sections))
+                for header in walk_headers(self.sections):
+                    self._headers.append(header)
+                    self.let_go(len(self._headers))
             except DamagedDwarf as error:
                 self.note(error)
             self._starts = [header.offset for header in self._headers]
@@ -68,6 +71,15 @@ class UnitTable:
                 self._units.clear()
             self._units[offset] = unit
         return unit
+
+    def let_go(self, passed: int) -> None:
+        """Give back memory where so many units were passed: the system reads far more than they ask
+        for.
+        """
+        headers = self._headers or []
+        if passed % UNITS_AT_ONCE == 0 and passed:
+            first = headers[passed - UNITS_AT_ONCE].offset
+            self.sections.let_go("debug_info", first, headers[passed - 1].end - first)
 
     def note(self, error: DamagedDwarf) -> None:
         """Add what is damaged to `problems`."""
