@@ -101,15 +101,18 @@ def _is_loopback(host: str) -> bool:
 
 
 def _has_token(header: str, token: str) -> bool:
-    """Whether `Basic anyone:TOKEN` or `Bearer TOKEN` has the token."""
+    """Whether `Basic anyone:TOKEN` or `Bearer TOKEN` has the token; no other scheme can."""
     kind, _, value = header.partition(" ")
-    if kind.lower() == "basic":
-        try:
-            value = base64.b64decode(value, validate=True).decode("utf-8", "replace")
-        except ValueError:
-            return False
-        value = value.partition(":")[2]
-    return _is_equal(value, token)
+    match kind.lower():
+        case "bearer":
+            return _is_equal(value.strip(" "), token)
+        case "basic":
+            try:
+                value = base64.b64decode(value.strip(" "), validate=True).decode("utf-8", "replace")
+            except ValueError:
+                return False
+            return _is_equal(value.partition(":")[2], token)
+    return False
 
 
 def _is_equal(text: str, token: str) -> bool:

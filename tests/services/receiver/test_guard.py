@@ -139,6 +139,13 @@ def test_with_a_token_the_loopback_inbox_is_read_with_it_alone(tmp_path):
                 assert ask(receiver, "GET", place, bearer) == 200
 
 
+@pytest.mark.parametrize("scheme", ["Token", "Digest", "Basic", "ApiKey", "Bearer:", "", "x-y"])
+def test_a_token_behind_another_word_than_bearer_opens_nothing(tmp_path, scheme):
+    with start_receiver(tmp_path, token=TOKEN) as receiver:
+        assert ask(receiver, "GET", "/", {"Authorization": f"{scheme} {TOKEN}"}) == 401
+        assert ask(receiver, "GET", "/", {"Authorization": f"bEARER  {TOKEN}"}) == 200
+
+
 @pytest.fixture
 def closed(tmp_path):
     """A receiver that lets nobody in without one of its two tokens."""
