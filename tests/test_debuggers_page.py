@@ -21,6 +21,7 @@ import pytest
 
 from crashtool.formats.object_file.identify import read_object_files
 from tests.conftest import ROOT
+from tests.debug_adapter import adapter_session, need_adapter
 from tests.page_blocks import read_blocks
 from tests.services.analyze.debuggers import need_lldb
 from tests.services.handler.conftest import skip_elsewhere
@@ -165,6 +166,7 @@ def test_each_block_says_what_it_needs():
         ("json", "cppdbg"),
         ("json", "lldb"),
         ("json", "cppvsdbg"),
+        ("json", "lldb-dap"),
     }
     assert len(commands_of("")) == 4  # each is run below
     for block in BLOCKS:
@@ -175,7 +177,8 @@ def test_each_block_says_what_it_needs():
 def test_a_launch_configuration_is_json_of_the_pages_own_files():
     launches = {block.note: json.loads(block.text) for block in BLOCKS if block.language == "json"}
     for kind, launch in launches.items():
-        assert (launch["type"], launch["request"]) == (kind, "launch")
+        way = "attach" if kind == "lldb-dap" else "launch"
+        assert (launch["type"], launch["request"]) == (kind, way)
         assert launch["name"]
     program, core = launches["cppdbg"]["program"], launches["cppdbg"]["coreDumpPath"]
     assert [program, Path(core).name] == shlex.split(opens("wrote crash.core: gdb "))
@@ -300,6 +303,64 @@ def test_the_commands_of_launch_configurations_open_the_core_file(crash):
     created = launches["lldb"]["targetCreateCommands"]
     said = crash.must_run(typed_into(lldb_line("lldb "), *created, "bt"))
     assert re.search(r"frame #0: .*bind_mesh.* at game\.c:7", said)
+
+
+def test_the_machine_interface_says_no_value_that_is_not_saved(crash):
+    """What the extension C/C++ asks gdb for of a core file, when a person opens what it shows."""
+    need("gdb")
+    crash.write_core()
+    (launch,) = (json.loads(block.text) for block in BLOCKS if block.note == "cppdbg")
+    loaded = find_loaded(crash)
+    said = crash.must_run(
+        typed_into(
+            "gdb --interpreter=mi2", f"-environment-cd {launch['cwd']}",
+            f"1-file-exec-and-symbols {launch['program']}",
+            f"2-target-select core {launch['coreDumpPath']}", "3-thread-info",
+            "4-stack-list-variables --thread 1 --frame 0 --simple-values",
+            "5-var-create - * loaded", f"6-data-read-memory-bytes {loaded} 4",
+            "7-data-evaluate-expression kind", "-gdb-exit",
+        ),
+    )  # fmt: skip
+    answers = dict(re.findall(r"^(\d)(\^.*)$", said, re.MULTILINE))
+    assert answers["2"].startswith("^connected")
+    assert 'func="bind_mesh"' in answers["3"]
+    assert '{name="slot",arg="1",type="int",value="42"}' in answers["4"]
+    assert 'value="' not in answers["5"] or 'value=""' in answers["5"]
+    assert answers["6"].startswith("^error")
+    assert "terrain" in answers["7"]
+
+
+def test_an_editors_session_with_lldb_shows_the_crash_and_no_value_that_is_not_saved(crash):
+    path = need_adapter()
+    crash.write_core()
+    (launch,) = (json.loads(crash.real(block.text)) for block in BLOCKS if block.note == "lldb-dap")
+    loaded = find_loaded(crash)
+    with adapter_session(path) as adapter:
+        adapter.ask("initialize", adapterID=launch["type"], pathFormat="path")
+        attached = adapter.send(launch["request"], **launch)
+        adapter.wait_for(event="initialized")
+        assert adapter.ask("configurationDone")["success"]
+        assert adapter.wait_for(type="response", request_seq=attached)["success"]
+        (thread,) = adapter.ask("threads")["body"]["threads"]
+        frames = adapter.ask("stackTrace", threadId=thread["id"])["body"]["stackFrames"]
+        shown = [(frame["name"], frame["line"]) for frame in frames[:2]]
+        scopes = adapter.ask("scopes", frameId=frames[0]["id"])["body"]["scopes"]
+        rows = {
+            scope["name"]: adapter.ask(
+                "variables", variablesReference=scope["variablesReference"]
+            )["body"]["variables"]
+            for scope in scopes if scope["name"] != "Registers"
+        }  # fmt: skip
+        asked = adapter.ask(
+            "evaluate", expression=f"`x {loaded}", frameId=frames[0]["id"], context="repl"
+        )
+    assert shown == [("bind_mesh", 7), ("main", 10)]
+    assert {"slot": "42", "mesh": "0x0000000000000000"}.items() <= {
+        row["name"]: row["value"] for row in rows["Locals"]
+    }.items()
+    statics = {row["name"]: row["value"] for name in rows if name != "Locals" for row in rows[name]}
+    assert statics["loaded"] not in ("3", "4")
+    assert "error reading data" in asked["body"]["result"]
 
 
 # ---- the symbols from one address
