@@ -15,6 +15,7 @@ from pathlib import Path
 
 from building import measure_building
 from cold_start import measure_cold_start
+from core_files import measure_core_files
 from dumped_symbols import measure_dumping
 from growth import measure_growth
 from inspecting import measure_large_dump, measure_many_dumps, measure_small_dump
@@ -34,6 +35,7 @@ BENCHMARKS: dict[str, Callable[[Plan], Iterator[Row]]] = {
     "instructions": measure_instructions,
     "large": measure_large_dump,
     "many": measure_many_dumps,
+    "core": measure_core_files,
     "send": measure_sending,
     "upload": measure_upload,
     "discovery": measure_discovery,
@@ -61,7 +63,7 @@ def parse_arguments(arguments: list[str]) -> argparse.Namespace:
         "--scratch",
         type=Path,
         metavar="DIR",
-        help="put temporary files there (up to 3 GB, mostly sparse)",
+        help="put temporary files there (up to 5 GB, mostly sparse)",
     )
     parser.add_argument("--json", action="store_true", help="one JSON document")
     chosen = parser.parse_args(arguments)

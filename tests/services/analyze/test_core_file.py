@@ -229,6 +229,19 @@ def test_memory_is_the_dumps_each_byte_once(tmp_path):
     assert core.program == ""
 
 
+def test_pages_of_a_large_dump_are_given_back_however_small_its_ranges(tmp_path, monkeypatch):
+    builder = MinidumpBuilder().add_system().add_thread(7, registers={"rsp": 0x7000})
+    ranges, size = 96, writer.BLOCK // 32
+    for index in range(ranges):
+        builder.add_memory(0x100000 + 2 * size * index, bytes(size))
+    path = tmp_path / "crash.dmp"
+    path.write_bytes(builder.pack())
+    given_back = []
+    monkeypatch.setattr(Minidump, "release_pages", given_back.append)
+    write_alone(path, tmp_path / "core")
+    assert len(given_back) == ranges * size // writer.BLOCK
+
+
 @pytest.mark.parametrize(
     "system", [{"platform": "windows"}, {"platform": "linux", "architecture": "arm"}]
 )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -156,22 +157,25 @@ class _FileReader:
 
 def _walk_memory(dump: Minidump, limit: int) -> Iterator[CoreSegment]:
     """The memory that the dump holds below `limit`, by address, each byte once."""
+    reader = _MemoryReader(dump)
     for start, size, _ in dump.memory.walk_addresses():
         if start + size <= limit:  # a damaged dump may say more of a 32-bit process
-            yield CoreSegment(start, size, _RangeReader(dump, start).read)
+            yield CoreSegment(start, size, partial(reader.read, start))
 
 
-class _RangeReader:
-    """Reads a range of a dump's memory; no page of the file is kept for it."""
+class _MemoryReader:
+    """Reads a dump's memory; of the file's pages no more are kept than those of one block."""
 
-    def __init__(self, dump: Minidump, start: int) -> None:
+    def __init__(self, dump: Minidump) -> None:
         self._dump = dump
-        self._start = start
+        self._kept = 0
 
-    def read(self, offset: int, size: int) -> bytes:
-        content = self._dump.memory.read(self._start + offset, size) or b""
-        if size == writer.BLOCK:
+    def read(self, start: int, offset: int, size: int) -> bytes:
+        content = self._dump.memory.read(start + offset, size) or b""
+        self._kept += size
+        if self._kept >= writer.BLOCK:
             self._dump.release_pages()
+            self._kept = 0
         return content
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from crashtool.formats.core_file.linux_gate import pack_frames
-from crashtool.formats.core_file.system_image import CoverSymbol, SystemImage
+from crashtool.formats.core_file.system_image import Cover, CoverSymbol, SystemImage
 from crashtool.formats.object_file.elf import find_symbol_tables
 from crashtool.formats.object_file.elf_symbols import walk_variables
 from crashtool.services.analyze.core.link_map import BIAS
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from crashtool.services.analyze.core.images import Image
 
 MAX_SEARCHED = 16 << 20  # bytes of a dump's memory in which words are looked at
+BLOCK = 1 << 16
 MAX_SYMBOLS = 4096
 
 
@@ -56,14 +57,16 @@ def _list_symbols(
     pointed = _find_pointed(dump, machine, images, ranges)
     symbols: list[CoverSymbol] = []
     for image in images:
-        wanted = [*pointed, *(low for low, _ in _walk_held(image, ranges))]
-        if any(
-            cover.address <= word < cover.address + cover.size
-            for cover in image.covers
-            for word in wanted
-        ):
-            symbols += _walk_wanted(image, pointed, list(_walk_held(image, ranges)))
+        held = list(_walk_held(image, ranges))
+        if held or any(_has_between(pointed, cover) for cover in image.covers):
+            symbols += _walk_wanted(image, pointed, held)
     return tuple(symbols[:MAX_SYMBOLS])
+
+
+def _has_between(words: Sequence[int], cover: Cover) -> bool:
+    """Whether one of the words, which are sorted, leads into a cover."""
+    nearest = bisect_left(words, cover.address)
+    return nearest < len(words) and words[nearest] < cover.address + cover.size
 
 
 def _find_pointed(
@@ -77,13 +80,7 @@ def _find_pointed(
     starts = [cover.address for cover in covers]
     lowest, highest = starts[0], max(cover.address + cover.size for cover in covers)
     words = {word for word in _walk_registers(dump) if lowest <= word < highest}
-    left = MAX_SEARCHED
-    for low, high in ranges:
-        start = -(-low // machine.width) * machine.width
-        size = min(high - start, left) // machine.width * machine.width
-        if size <= 0:
-            continue
-        left -= size
+    for start, size in _walk_blocks(ranges, machine.width):
         content = array("Q" if machine.width == 8 else "I")  # noqa: PLR2004 (bytes)
         content.frombytes(dump.memory.read(start, size) or b"")
         words.update(word for word in content if lowest <= word < highest)
@@ -92,6 +89,17 @@ def _find_pointed(
         for word in words
         if (cover := covers[bisect_left(starts, word + 1) - 1]).address + cover.size > word
     )
+
+
+def _walk_blocks(ranges: Sequence[tuple[int, int]], width: int) -> Iterator[tuple[int, int]]:
+    """(start, size) of the words in memory, a block at a time, up to MAX_SEARCHED bytes of them."""
+    left = MAX_SEARCHED
+    for low, high in ranges:
+        start = -(-low // width) * width
+        end = start + min(high - start, left) // width * width
+        left -= max(0, end - start)
+        for address in range(start, end, BLOCK):
+            yield address, min(BLOCK, end - address)
 
 
 def _walk_registers(dump: Minidump) -> Iterator[int]:
@@ -106,8 +114,10 @@ def _walk_registers(dump: Minidump) -> Iterator[int]:
 def _walk_held(image: Image, ranges: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int]]:
     """What the dump holds of a module's covered memory: (start, end)."""
     for cover in image.covers:
-        for start, end in ranges:
-            low, high = max(start, cover.address), min(end, cover.address + cover.size)
+        end = cover.address + cover.size
+        first = max(0, bisect_left(ranges, (cover.address, 0)) - 1)
+        for start, stop in ranges[first : bisect_left(ranges, (end, 0))]:
+            low, high = max(start, cover.address), min(stop, end)
             if low < high:
                 yield low, high
 
@@ -120,10 +130,8 @@ def _walk_wanted(
 
     def is_wanted(start: int, size: int) -> bool:
         address = base + start
-        nearest = bisect_left(pointed, address)
-        if nearest < len(pointed) and pointed[nearest] < address + size:
-            return True
-        return any(low <= address < high for low, high in held)
+        is_held = any(low <= address < high for low, high in held)
+        return is_held or _has_between(pointed, Cover(address, size))
 
     data = map_file(image.path)
     for table in find_symbol_tables(data)[:1]:
