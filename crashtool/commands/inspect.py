@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, Self, cast
@@ -144,8 +144,8 @@ def command(console: Console, paths: tuple[str, ...], **values: Any) -> None:
             raise UsageError("--json is one document, --json-lines many: choose one")
         console.json = console.json_lines = True
     is_one = len(paths) == 1 and not is_folder(paths[0])
-    if options.core and (len(paths) > 1 or os.path.isdir(paths[0])):  # noqa: PTH112
-        raise UsageError("--core writes one minidump: name one", hint="a folder may hold several")
+    if options.core:
+        _check_core(options.core, paths)
     if options.with_code and not options.core:
         raise UsageError("--with-code is about what --core writes", hint="--core FILE")
     if options.scrub and not options.core:
@@ -157,12 +157,32 @@ def command(console: Console, paths: tuple[str, ...], **values: Any) -> None:
     setup = Setup(options, console.json, console.verbosity, keeps=answer.needs_reports)
     with ExitStack() as stack:
         stack.enter_context(answer)
-        for inspected in inspect_all(walk_dumps(paths, stack), setup, console, stack):
+        dumps = walk_dumps(paths, stack)
+        dumps = _take_one(dumps) if options.core else dumps
+        for inspected in inspect_all(dumps, setup, console, stack):
             answer.add(inspected)
             if console.is_unheard and not answer.is_also_written:
                 break
         answer.finish()
     click.get_current_context().exit(answer.status)
+
+
+def _check_core(core: str, paths: Sequence[str]) -> None:
+    """UsageError when --core cannot be written for these inputs."""
+    if len(paths) > 1 or os.path.isdir(paths[0]):  # noqa: PTH112
+        raise UsageError("--core writes one minidump: name one", hint="a folder may hold several")
+    if core == "-":
+        raise UsageError("--core writes a file; standard output has the page", hint="--core FILE")
+    if os.path.exists(paths[0]) and os.path.exists(core) and os.path.samefile(paths[0], core):  # noqa: PTH110, PTH121
+        raise UsageError(f"--core {core} would overwrite the minidump", hint="name another file")
+
+
+def _take_one(dumps: Iterable[FoundDump | Unreadable]) -> Iterator[FoundDump | Unreadable]:
+    """The one minidump that was found. UsageError when there are several, of which none is read."""
+    one = list(islice(dumps, 2))
+    if len(one) > 1:
+        raise UsageError("--core writes one minidump: name one", hint="this archive holds several")
+    yield from one
 
 
 def inspect_all(

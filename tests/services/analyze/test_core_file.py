@@ -4,6 +4,7 @@ import json
 import shutil
 import struct
 import subprocess
+import zipfile
 from itertools import pairwise
 
 import pytest
@@ -289,6 +290,43 @@ def test_inspect_writes_one_core_file_of_one_dump(crashtool, tmp_path):
     assert crashtool("inspect", path, path, "--core", "x.core").exit_code == 2
     assert crashtool("inspect", tmp_path, "--core", "x.core").exit_code == 2
     assert crashtool("inspect", path, "--with-code").exit_code == 2
+
+
+def test_no_core_file_is_written_over_what_it_is_made_of(crashtool, tmp_path, linux):
+    path = build(tmp_path)
+    content = path.read_bytes()
+    (tmp_path / "link.dmp").symlink_to(path)
+    for place in (path, tmp_path / "link.dmp"):
+        result = crashtool("inspect", "--brief", path, "--core", place)
+        assert result.exit_code == 2
+        assert "would overwrite the minidump" in result.stderr
+    assert crashtool("inspect", "--brief", path, "--core", "-").exit_code == 2
+    assert not (tmp_path / "-").exists()
+    assert path.read_bytes() == content
+    shutil.copy(linux / "bin" / "O0" / "kinds", tmp_path / "kinds")
+    program = (tmp_path / "kinds").read_bytes()
+    result = crashtool("inspect", "--brief", linux / "cases" / "kinds-O0-abort.dmp",
+                       "--symbols", tmp_path, "--core", "kinds")  # fmt: skip
+    assert result.exit_code == 2
+    assert "would overwrite a program's file" in result.stderr
+    assert (tmp_path / "kinds").read_bytes() == program
+
+
+def test_a_core_file_is_of_the_one_minidump_in_an_archive(crashtool, tmp_path):
+    path = build(tmp_path)
+    for count in (1, 2):
+        with zipfile.ZipFile(tmp_path / f"{count}.zip", "w") as archive:
+            for number in range(count):
+                archive.write(path, f"{number}.dmp")
+    assert crashtool("inspect", "--brief", tmp_path / "1.zip", "--core", "1.core").exit_code == 0
+    assert (tmp_path / "1.core").read_bytes()[:4] == b"\x7fELF"
+    result = crashtool("inspect", "--brief", tmp_path / "2.zip", "--core", "2.core")
+    assert result.exit_code == 2
+    assert "this archive holds several" in result.stderr
+    assert not (tmp_path / "2.core").exists()
+    with zipfile.ZipFile(tmp_path / "0.zip", "w") as archive:
+        archive.writestr("a.txt", "nothing")
+    assert crashtool("inspect", "--brief", tmp_path / "0.zip", "--core", "0.core").exit_code == 3
 
 
 def test_what_is_scrubbed_is_not_in_the_core_file(crashtool, tmp_path):

@@ -46,6 +46,8 @@ int far(int n) { return 3 * n + data_word; }  // from what the dump itself holds
 __attribute__((aligned(16384))) int main(void) { *(volatile int *)0 = 1; return far(1); }
 """
 BYTE = re.compile(r"\b0x[0-9a-f]{2}\b")
+# What lldb 19 says of a C++ library's types, once, whenever it comes to them.
+NOISE = re.compile(r"^error: program 0x[0-9a-f]+: DW_TAG_member .*\n", re.MULTILINE)
 OWN_ADDRESS = re.compile(r"Point @ 0x[0-9a-f]+")  # of a copy that lldb makes in itself
 
 
@@ -335,7 +337,12 @@ def test_lldb_says_of_both_core_files_the_same(variables):
     core = variables.inspect("lldb.core")
     commands = ("bt", "frame variable -T", "up", "up 2", "register read rip rsp rbp rbx")
     mine, true = (
-        OWN_ADDRESS.sub("Point", "\n".join(lldb_says(lldb, variables.program, path, *commands)))
+        NOISE.sub(
+            "",
+            OWN_ADDRESS.sub(
+                "Point", "\n".join(lldb_says(lldb, variables.program, path, *commands))
+            ),
+        )
         for path in (core, variables.kernel)
     )
     assert mine.count("frame #") > 8

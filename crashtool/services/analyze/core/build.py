@@ -61,6 +61,8 @@ def write_core_file(
     """
     machine = find_machine(dump, report)
     images, without = _open_images(machine, report, symbols)
+    if os.path.realpath(path) in {image.path for image in images}:
+        raise UsageError(f"--core {path} would overwrite a program's file", hint="name another")
     memory = list(_walk_memory(dump, 1 << 8 * machine.width))
     link_map = build_link_map(machine, images, _find_debug(dump, machine, images))
     own = [
