@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from crashtool.errors import CrashtoolError, InputUnusable, NothingFound
 from crashtool.formats.archives.archive_streams import Rejoined
 from crashtool.formats.regular_file import open_pipe
+from crashtool.formats.seen_texts import SeenTexts
 from crashtool.services.files import unwrap_dumps
 from crashtool.services.files.denied import explain
 from crashtool.services.files.path_patterns import expand_path, may_exist
@@ -45,13 +46,11 @@ def find_dumps(
     form body) are unpacked into `spool`, one at a time as the iteration goes on. `-` is
     `stdin`, None when it is closed.
     """
-    seen: set[str] = set()
+    seen = SeenTexts()
     for text in inputs:
         try:
             for path in _expand(text, spool, stdin):
-                real = os.path.realpath(path)  # a Path of each of thousands would be much larger
-                if real not in seen:
-                    seen.add(real)
+                if seen.add(os.path.realpath(path)):
                     spooled = spool.holds(path)
                     shown = STANDARD_INPUT if text == "-" else text if spooled else str(path)
                     yield from open_input(path, shown, spool)

@@ -6,10 +6,10 @@ import re
 import time
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
-from hashlib import blake2b
 
 from crashtool.errors import UsageError
 from crashtool.formats.named_tuple import NamedTuple
+from crashtool.formats.seen_texts import SeenTexts
 from crashtool.model.triage.grouping_rules import Matcher
 from crashtool.model.triage.row import Row
 
@@ -45,7 +45,7 @@ def choose(
 
     Of the same report, by Crashpad's identifier or by its bytes, the first counts.
     """
-    seen: set[int] = set()
+    seen = SeenTexts()
     for row in rows:
         if row.status != "ok":
             yield row
@@ -57,13 +57,9 @@ def choose(
             yield row
 
 
-def _is_known(row: Row, seen: set[int]) -> bool:
-    """A set of numbers of 8 bytes: of a million reports some 60 MB."""
-    texts = filter(None, (row.digest, row.report_id))
-    names = {int.from_bytes(blake2b(text.encode(), digest_size=8).digest()) for text in texts}
-    is_known = not seen.isdisjoint(names)
-    seen |= names
-    return is_known
+def _is_known(row: Row, seen: SeenTexts) -> bool:
+    are_new = [seen.add(text) for text in (row.digest, row.report_id) if text]  # each is taken in
+    return not all(are_new)
 
 
 def parse_moment(text: str, option: str, now: float | None = None) -> float:
