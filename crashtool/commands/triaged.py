@@ -117,10 +117,24 @@ def read_rows(
     reader = RowReader(setup, console)
     try:
         yield from share_many(
-            tasks, MAKER, setup, jobs, reader.read, lambda task: read_apart(task, setup, reader)
+            tasks,
+            MAKER,
+            setup,
+            jobs,
+            reader.read,
+            lambda task: read_apart(task, setup, reader),
+            is_small,
         )
     finally:
         reader.close()
+
+
+def is_small(task: Task) -> bool:
+    """Whether a worker may get it together with others: nobody waits for it, and no disk holds
+    what was unpacked of it meanwhile.
+    """
+    found = task.found
+    return not isinstance(found, StoredDump) and not getattr(found, "temporary", False)
 
 
 def read_apart(task: Task, setup: RowSetup, reader: RowReader) -> Done:

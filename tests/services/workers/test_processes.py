@@ -3,11 +3,17 @@
 import os
 import signal
 import sys
+from itertools import chain
 
 import pytest
 
 from crashtool.services.workers import processes
-from crashtool.services.workers.processes import count_workers, share_among_processes
+from crashtool.services.workers.processes import (
+    Worker,
+    _Pace,
+    count_workers,
+    share_among_processes,
+)
 from crashtool.services.workers.thread_pool import AHEAD
 
 COUNT = 40
@@ -28,11 +34,15 @@ def make_work(setup):
     return work
 
 
-def share(jobs, items=None, **setup):
+def share(jobs, items=None, is_small=None, **setup):
     setup = {"parent": os.getpid()} | setup
     maker = f"{__name__}:make_work"
     found = range(COUNT) if items is None else items
-    return share_among_processes(maker, setup, found, jobs, make_work(setup))
+    return share_among_processes(maker, setup, found, jobs, make_work(setup), is_small)
+
+
+def any_is_small(_number):
+    return True
 
 
 @pytest.mark.parametrize("jobs", [2, 3])
@@ -44,10 +54,38 @@ def test_results_come_in_the_order_of_the_items(jobs):
     assert len(others) <= jobs
 
 
-def test_a_worker_that_ends_costs_no_result():
-    rows = list(share(2, kills=5))
+@pytest.mark.parametrize("is_small", [None, any_is_small])
+def test_a_worker_that_ends_costs_no_result(monkeypatch, is_small):
+    monkeypatch.setattr(_Pace, "change", lambda pace, *_: setattr(pace, "size", 7))
+    rows = list(share(2, kills=20, is_small=is_small))
     assert [square for square, _ in rows] == [number * number for number in range(COUNT)]
-    assert rows[5][1] == os.getpid()
+    assert [number for number, (_, by) in enumerate(rows) if by == os.getpid()] == [20]
+
+
+@pytest.mark.parametrize("is_small", [any_is_small, lambda number: number % 10])
+def test_small_items_go_together_in_order_and_a_large_one_alone(monkeypatch, is_small):
+    sent = []
+    send = Worker.do_all
+    monkeypatch.setattr(_Pace, "change", lambda pace, *_: setattr(pace, "size", 7))
+    monkeypatch.setattr(
+        Worker, "do_all", lambda worker, items: sent.append(items) or send(worker, items)
+    )
+    rows = list(share(2, is_small=is_small))
+    assert [square for square, _ in rows] == [number * number for number in range(COUNT)]
+    assert sorted(chain.from_iterable(sent)) == list(range(COUNT))
+    assert max(map(len, sent)) == 7
+    assert all(len(batch) == 1 for batch in sent if not all(map(is_small, batch)))
+
+
+def test_batches_grow_while_they_are_done_at_once_and_shrink_when_they_take_long():
+    pace = _Pace()
+    sizes = []
+    for seconds in (0, 0, 0, 0, 0, 0, 0.05, 1, 1):
+        pace.change(pace.size, seconds)
+        sizes.append(pace.size)
+    assert sizes == [2, 4, 8, 16, 32, 32, 32, 16, 8]
+    pace.change(1, 1)
+    assert pace.size == 1
 
 
 def test_workers_that_cannot_be_started_cost_no_result(monkeypatch):
