@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from crashtool.render.triage import Compared, TriageGate
 
 TOP = 20
+MAX_WARNED = 5  # inputs that gave no minidump
 LOPSIDED = 0.5  # of all crashes in one group that a rule of the user's names
 
 
@@ -214,8 +215,8 @@ def command(
     is_typed = context.get_parameter_source("triage_baseline") == ParameterSource.COMMANDLINE
     question = Question(options, rules, console, is_baseline_typed=is_typed)
     triage = question.read(console, inputs)
-    if not triage.totals.inputs:
-        raise NothingFound("no minidump to group")
+    if not triage.totals.minidumps:
+        raise _nothing_found(console, triage)
     compared, gate = question.compare(triage), question.hold_to_baseline(triage)
     if options.save_baseline:
         question.save(triage, options.save_baseline)
@@ -288,6 +289,15 @@ def _find_status(
     if "regression" in options.fail_on and "regression" in verdicts:
         return CHECK_FAILED
     totals = triage.totals
-    if totals.unreadable:
-        return INPUT_UNUSABLE if totals.unreadable == totals.inputs else PARTIAL
+    if unusable := totals.unreadable + totals.no_minidump:
+        return INPUT_UNUSABLE if unusable == totals.inputs else PARTIAL
     return DONE
+
+
+def _nothing_found(console: Console, triage: "Triage") -> NothingFound:
+    """What to say where no input gave a minidump."""
+    if len(triage.unreadable) > 1:
+        for _, why in triage.unreadable[:MAX_WARNED]:
+            console.warn(why)
+    why = triage.unreadable[0][1] if len(triage.unreadable) == 1 else "no minidump to group"
+    return NothingFound(why, hint="minidumps are known by their first bytes (MDMP)")

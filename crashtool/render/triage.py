@@ -68,7 +68,7 @@ def render_triage(
 
 
 def _count_inputs(triage: Triage) -> str:
-    count = triage.totals.inputs
+    count = triage.totals.minidumps
     return f"{count:,} minidump{'' if count == 1 else 's'}"
 
 
@@ -84,6 +84,7 @@ def summarize(triage: Triage) -> str:
             (totals.duplicates, "sent twice"),
             (totals.left_out, "left out by the conditions"),
             (totals.unreadable, "unreadable"),
+            (totals.no_minidump, f"input{'' if totals.no_minidump == 1 else 's'} gave none"),
         )
         if count
     ]
@@ -196,9 +197,9 @@ def words_of_bound(gate: TriageGate) -> str:
     """
     if not gate.reports:
         return ""
-    bound = min(100.0, 300 / gate.reports)
+    bound = float(f"{min(100.0, 300 / gate.reports):.2g}")
     return (
-        f"the baseline is of {gate.reports:,} crashes: a bug of less than {bound:.2g} % of them "
+        f"the baseline is of {gate.reports:,} crashes: a bug of less than {bound:g} % of them "
         "may be unknown to it"
     )
 

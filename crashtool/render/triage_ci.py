@@ -59,8 +59,9 @@ def render_github(
         yield _annotate(kind, f"more frequent: {group.key.text}", [words, *_walk_group(group)])
     if len(worse) > MAX_ANNOTATIONS:
         yield _annotate("notice", "more frequent", [f"{len(worse):,} groups in all"])
-    if count := triage.totals.unreadable:
-        words = f"{count:,} of {triage.totals.inputs:,} minidumps cannot be read"
+    if count := len(triage.unreadable):
+        unit = "inputs" if triage.totals.no_minidump else "minidumps"
+        words = f"{count:,} of {triage.totals.inputs:,} {unit} cannot be read"
         first = [f"{path}: {why}" for path, why in triage.unreadable[:MAX_ANNOTATIONS]]
         yield _annotate("warning", words, first)
 

@@ -14,12 +14,16 @@ from crashtool.render.triage import (
     name_versions,
     rank_comparisons,
     span_of_days,
+    summarize,
+    words_of_bound,
     words_of_ratio,
 )
 
 MAX_GROUPS = 1000
 OPEN_GROUPS = 5  # what nobody has to press for
 MAX_KEY = 60  # characters of a key beside the group's name: all of it is below
+MAX_NAME = 200  # characters of a group's name where it is a heading
+NO_BREAK = "\N{NO-BREAK SPACE}"
 MAX_ROWS = 200
 MAX_DAYS = 120
 HEIGHT = 24
@@ -34,7 +38,7 @@ def render_triage_page(
     parts = [
         _head(triage),
         _baseline(gate),
-        card("Groups", "".join(_walk_groups(triage.groups, totals.grouped))),
+        card("Groups", "".join(_walk_groups(triage.groups, totals.grouped)) or "none"),
         _comparison(compared),
         _list("Cannot be grouped", [(f"{count:,}", why) for why, count in triage.nameless]),
         _list(
@@ -48,20 +52,36 @@ def render_triage_page(
 
 def _head(triage: Triage) -> str:
     totals = triage.totals
-    title = f"{len(triage.groups):,} groups of {totals.grouped:,} crashes"
-    text = (
-        f"{totals.inputs:,} minidumps: {totals.grouped:,} grouped, {totals.nameless:,} cannot be "
-        f"grouped, {totals.duplicates:,} sent twice, {totals.left_out:,} left out, "
-        f"{totals.unreadable:,} unreadable"
-    )
-    return f"<header><h1>{title}</h1><p>{text}</p></header>"
+    title = f"{_count(len(triage.groups), 'group')} of {_count_crashes(totals.grouped)}"
+    return f"<header><h1>{title}</h1><p>{harmless(summarize(triage))}</p></header>"
+
+
+def _count(count: int, unit: str, plural: str = "") -> str:
+    return f"{count:,} {unit if count == 1 else plural or unit + 's'}"
+
+
+def _count_crashes(count: int) -> str:
+    return _count(count, "crash", "crashes")
 
 
 def _baseline(gate: TriageGate | None) -> str:
     if gate is None:
         return ""
-    rows = "".join(f"<li>{pill('new', 'bad')} {code(group.key.text)}</li>" for group in gate.new)
-    return card("Against the baseline", f"<ul>{rows}</ul>" if rows else pill("nothing new", "good"))
+    new = pill("new", "bad")
+    rows = "".join(
+        f"<li>{new} {code(_cut(group.key.text))} {_count_crashes(group.crashes)}</li>"
+        for group in gate.new[:MAX_ROWS]
+    )
+    if len(gate.new) > MAX_ROWS:
+        rows += f'<li class="dim">and {len(gate.new) - MAX_ROWS:,} more</li>'
+    verdict = f"<ul>{rows}</ul>" if rows else pill("nothing new", "good")
+    bound = f'<p class="dim">{harmless(words_of_bound(gate))}</p>' if words_of_bound(gate) else ""
+    return card("Against the baseline", verdict + bound)
+
+
+def _cut(text: str) -> str:
+    """A name that may be thousands of characters long, as a line; whole it is in its group."""
+    return text if len(text) <= MAX_NAME else f"{text[:MAX_NAME]}…"
 
 
 def _comparison(compared: Compared | None) -> str:
@@ -72,7 +92,7 @@ def _comparison(compared: Compared | None) -> str:
         words, style = VERDICTS[item.verdict]
         rows.append(
             [
-                code(group.key.text),
+                code(_cut(group.key.text)),
                 f"{item.before:,}",
                 f"{item.after:,}",
                 words_of_ratio(item),
@@ -86,22 +106,24 @@ def _comparison(compared: Compared | None) -> str:
 def _walk_groups(groups: Sequence[Group], grouped: int) -> Iterator[str]:
     for number, group in enumerate(groups[:MAX_GROUPS]):
         quality = pill(*PILLS[group.quality]) if group.quality in PILLS else ""
+        name = _cut(group.key.text)
+        whole = group.key.text if name != group.key.text else ""
+        whole = group.signature if group.is_named_by_rule else whole
         rows = (
             ("When", span_of_days(group), False),
             ("Versions", name_versions(group).removeprefix("version "), False),
             ("Keys", ", ".join(filter(None, group.key.extra)), False),
-            ("Signature", group.signature if group.is_named_by_rule else "", True),
+            ("Signature", whole, True),
             ("Stack", " | ".join(group.calls), True),
             ("Example", group.example, True),
-            ("Like it", ", ".join(key.text for key in group.related), True),
+            ("Like it", ", ".join(_cut(key.text) for key in group.related), True),
         )
-        unit = "crash" if group.crashes == 1 else "crashes"
-        note = f"{group.crashes:,} {unit}, {100 * group.crashes / grouped:.1f} %"
+        note = f"{_count_crashes(group.crashes)}, {100 * group.crashes / grouped:.1f}{NO_BREAK}%"
         note = ", ".join((note, *(key[:MAX_KEY] for key in group.key.extra if key)))
         opening = f'<details id="group-{number}"' + " open" * (number < OPEN_GROUPS)
-        yield details(
-            group.key.text, quality + facts(rows) + _draw_days(group), note, style="sub"
-        ).replace("<details", opening, 1)
+        yield details(name, quality + facts(rows) + _draw_days(group), note, style="sub").replace(
+            "<details", opening, 1
+        )
     if len(groups) > MAX_GROUPS:
         yield f'<p class="dim">and {len(groups) - MAX_GROUPS:,} smaller groups</p>'
 

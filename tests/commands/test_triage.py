@@ -117,11 +117,37 @@ def test_what_cannot_be_read_is_named_and_counted_and_ends_with_8(triage, folder
     assert "bad.dmp" in result.stdout
 
 
-def test_without_a_minidump_it_ends_with_3(crashtool, tmp_path):
-    (tmp_path / "empty").mkdir()
-    result = crashtool("triage", "empty")
-    assert result.exit_code == 3
-    assert "no minidump" in result.stdout + result.stderr
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("empty", "no minidump in empty"),
+        ("notes.txt", "notes.txt is text, not a minidump"),
+        ("nowhere", "nowhere does not exist"),
+        ("no*thing", "nothing matches no*thing"),
+    ],
+)
+def test_without_a_minidump_it_ends_with_3_and_counts_none(triage, folder, name, words):
+    (folder / "empty").mkdir()
+    (folder / "notes.txt").write_text("to do\n", encoding="ascii")
+    alone = triage(path=name)
+    assert (alone.exit_code, alone.stdout) == (3, "")
+    assert words in alone.stderr
+    among = triage("crashes")
+    beside = triage("crashes", path=name)
+    assert beside.exit_code == 8
+    assert beside.stdout.startswith("8 minidumps: 8 in 2 groups, 1 input gave none\n")
+    assert words in beside.stdout
+    assert among.exit_code == 0
+    totals = json.loads(triage("crashes", "--json", path=name).stdout)["totals"]
+    assert (totals["inputs"], totals["no_minidump"], totals["unreadable"]) == (9, 1, 0)
+
+
+def test_where_several_inputs_give_no_minidump_each_is_told(triage, folder):
+    (folder / "empty").mkdir()
+    result = triage("nowhere", path="empty")
+    assert (result.exit_code, result.stdout) == (3, "")
+    for words in ("no minidump in empty", "nowhere does not exist", "no minidump to group"):
+        assert words in result.stderr
 
 
 def test_members_of_an_archive_and_paths_from_stdin_are_read(triage, crashtool, folder):
@@ -290,7 +316,7 @@ def test_the_page_holds_no_text_of_a_dump_as_markup(triage, folder):
     (folder / "crashes" / "hostile.dmp").write_bytes(hostile)
     result = triage("--html", "groups.html", "--by", "product,version")
     assert result.exit_code == 0
-    page = (folder / "groups.html").read_text(encoding="utf-8")
+    page = (folder / "groups.html").read_text(encoding="utf-8").replace("\N{NO-BREAK SPACE}", " ")
     assert "<script>" not in page
     assert "<img" not in page
     assert DRAW in page
@@ -450,7 +476,7 @@ def test_what_a_project_file_may_not_say_of_triage(triage, project, text, words)
 def test_a_minidump_that_gets_lost_is_a_bug_and_not_silent(triage, monkeypatch):
     from crashtool.commands import triaged
 
-    def lose_one(items, maker, setup, jobs, here, lost):
+    def lose_one(items, _maker, _setup, _jobs, here, *_):
         yield from map(here, list(items)[1:])
 
     monkeypatch.setattr(triaged, "share_many", lose_one)

@@ -124,6 +124,7 @@ def test_a_dump_that_kills_whoever_reads_it_is_named_and_costs_itself_alone(inpu
         "duplicates": 0,
         "left_out": 0,
         "unreadable": 1,
+        "no_minidump": 0,
     }
     (bad,) = answer["unreadable"]
     assert os.path.basename(bad["path"]) == KILLER  # noqa: PTH119

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 from crashtool.formats.named_tuple import NamedTuple
-from crashtool.model.triage.row import Row
+from crashtool.model.triage.row import Row, RowStatus
 
 QUALITIES = ("named", "guess", "raw", "none")
+STATUSES = get_args(RowStatus)
 BY = ("signature", "function", "related")
 NO_STACK = "the dump holds no stack"
 
@@ -57,7 +58,7 @@ class Totals(NamedTuple):
     """What became of each input: they sum up to `inputs`.
 
     `grouped` crashes lie in groups; of `nameless` ones nothing of the program is known.
-    `left_out` by the user's own conditions.
+    `left_out` by the user's own conditions. `no_minidump`: inputs that gave none.
     """
 
     inputs: int
@@ -66,13 +67,20 @@ class Totals(NamedTuple):
     duplicates: int
     left_out: int
     unreadable: int
+    no_minidump: int = 0
+
+    @property
+    def minidumps(self) -> int:
+        """How many of the inputs are minidumps."""
+        return self.inputs - self.no_minidump
 
 
 class Triage(NamedTuple):
     """The answer: groups, the largest first, and all that is in none.
 
     `nameless`: (why, how many). `missing`: (module, identifier, in how many dumps), what symbols
-    would be worth most. `unreadable`: (path, why), `versions`: (version, how many crashes of all).
+    would be worth most. `unreadable`: (path, why), also of what gave no minidump. `versions`:
+    (version, how many crashes of all).
     """
 
     totals: Totals
@@ -151,7 +159,7 @@ class Grouping:
     def add(self, row: Row) -> None:
         """Take a row in."""
         self._counts[row.status] += 1
-        if row.status == "unreadable":
+        if row.status in ("unreadable", "no_minidump"):
             self._unreadable.append((row.path, row.error))
         if row.status != "ok":
             return
@@ -176,12 +184,13 @@ class Grouping:
         groups = (total.finish(key) for key, total in self._sums.items())
         nameless = self._counts["nameless"]
         totals = Totals(
-            sum(self._counts[status] for status in ("ok", "unreadable", "duplicate", "left_out")),
+            sum(self._counts[status] for status in STATUSES),
             self._counts["ok"] - nameless,
             nameless,
             self._counts["duplicate"],
             self._counts["left_out"],
             self._counts["unreadable"],
+            self._counts["no_minidump"],
         )
         return Triage(
             totals,

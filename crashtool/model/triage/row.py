@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from crashtool.formats.named_tuple import NamedTuple
 
-RowStatus = Literal["ok", "unreadable", "duplicate", "left_out"]
+RowStatus = Literal["ok", "no_minidump", "unreadable", "duplicate", "left_out"]
 
 
 class Row(NamedTuple):
@@ -15,7 +15,8 @@ class Row(NamedTuple):
     `digest` is of its bytes, `report_id` Crashpad's, "" without one. `written` in seconds since
     1970. `signature` to `calls` as `model.signature` says; `group` is the name that a rule of the
     user's gives, `rules` the rules that decided. `missing`: (module, identifier)
-    without symbols, the innermost first. `error`: why it is unreadable.
+    without symbols, the innermost first. `error`: why it is unreadable, or an input that gave no
+    minidump: an empty folder, a text, a path that does not exist.
     """
 
     path: str

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from crashtool.errors import reason_of
+from crashtool.errors import InputUnusable, reason_of
 from crashtool.model.crash import CrashReport, Frame
 from crashtool.model.own_calls import (
     SYSTEM_MODULES,
@@ -16,8 +16,9 @@ from crashtool.model.own_calls import (
 )
 from crashtool.model.signature import CALLS_OF_RECURSION, Signature, classify, sign
 from crashtool.model.triage.grouping_rules import Rules
-from crashtool.model.triage.row import Row
+from crashtool.model.triage.row import Row, RowStatus
 from crashtool.services.analyze.inspect_dumps import (
+    PLAIN_HEAD,
     FoundDump,
     InspectOptions,
     Unreadable,
@@ -40,18 +41,28 @@ def read_row(
 ) -> Row:
     """The row of a minidump; `keys` are annotations that are kept of it."""
     if isinstance(dump, Unreadable):
-        return Row(dump.path, "unreadable", error=dump.error.what)
+        status: RowStatus = "no_minidump" if isinstance(dump.error, InputUnusable) else "unreadable"
+        return Row(dump.path, status, error=dump.error.what)
     try:
         digest = hash_file(dump.file)
     except OSError as error:
         return Row(dump.path, "unreadable", error=reason_of(error))
     read = read_found(dump, wanted)
     if isinstance(read, Unreadable):
-        return Row(read.path, "unreadable", digest, error=read.error.what)
+        status = "unreadable" if _begins_as_minidump(dump.file) else "no_minidump"
+        return Row(read.path, status, digest, error=read.error.what)
     if read.is_damaged and not read.threads:
         problem = next(problem for problem in read.problems if problem.loses_data)
         return Row(read.path, "unreadable", digest, error=problem.sentence)
     return make_row(read, digest, rules, keys)
+
+
+def _begins_as_minidump(file: str) -> bool:
+    try:
+        with open(file, "rb") as stream:  # noqa: PTH123 (as where it was found)
+            return stream.read(len(PLAIN_HEAD)) == PLAIN_HEAD
+    except OSError:
+        return True  # it was one when it was found
 
 
 def make_consumer(rules: Rules) -> Consumer | None:

@@ -35,6 +35,7 @@ MANY = [
     *(row(10 + number, ("g", "main"), version="2.0") for number in range(3)),
     row(20, (), quality="none", signature="", missing=(("game", "AB"),)),
     Row("bad.dmp", "unreadable", error="not a minidump"),
+    Row("empty", "no_minidump", error="no minidump in empty"),
     row(30)._replace(status="duplicate"),
     row(31)._replace(status="left_out"),
 ]
@@ -44,7 +45,7 @@ def test_all_that_comes_in_is_counted_once():
     totals = group(MANY).totals
     assert totals.inputs == len(MANY)
     assert totals.inputs == sum(totals[1:])
-    assert totals[1:] == (8, 1, 1, 1, 1)
+    assert totals[1:] == (8, 1, 1, 1, 1, 1)
 
 
 def test_the_order_of_rows_makes_no_difference():
@@ -89,7 +90,7 @@ def test_what_cannot_be_grouped_says_why():
     found = group(MANY)
     assert found.nameless == (("no symbols for game", 1),)
     assert found.missing == (("game", "AB", 1),)
-    assert found.unreadable == (("bad.dmp", "not a minidump"),)
+    assert found.unreadable == (("bad.dmp", "not a minidump"), ("empty", "no minidump in empty"))
 
 
 @pytest.mark.parametrize("one", MANY)
