@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 TOP = 20
 MAX_WARNED = 5  # inputs that gave no minidump
+KNOWN_BY = "minidumps are known by their first bytes (MDMP), whatever their name"
 LOPSIDED = 0.5  # of all crashes in one group that a rule of the user's names
 
 
@@ -294,10 +296,13 @@ def _find_status(
     return DONE
 
 
-def _nothing_found(console: Console, triage: "Triage") -> NothingFound:
+def _nothing_found(console: Console, triage: Triage) -> NothingFound:
     """What to say where no input gave a minidump."""
     if len(triage.unreadable) > 1:
         for _, why in triage.unreadable[:MAX_WARNED]:
             console.warn(why)
-    why = triage.unreadable[0][1] if len(triage.unreadable) == 1 else "no minidump to group"
-    return NothingFound(why, hint="minidumps are known by their first bytes (MDMP)")
+    if len(triage.unreadable) == 1:
+        path, why = triage.unreadable[0]
+        is_there = os.path.exists(path)  # noqa: PTH110 (pathlib costs start-up time)
+        return NothingFound(why, hint=KNOWN_BY if is_there else None)
+    return NothingFound("no minidump to group", hint=KNOWN_BY)

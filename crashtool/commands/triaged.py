@@ -133,8 +133,8 @@ def is_small(task: Task) -> bool:
     """Whether a worker may get it together with others: nobody waits for it, and no disk holds
     what was unpacked of it meanwhile.
     """
-    found = task.found
-    return not isinstance(found, StoredDump) and not getattr(found, "temporary", False)
+    source = task.source
+    return not isinstance(source, StoredDump) and not getattr(source, "temporary", False)
 
 
 def read_apart(task: Task, setup: RowSetup, reader: RowReader) -> Done:

@@ -1,5 +1,7 @@
 """Texts that were seen before, known again in a tenth of the memory of a set of them."""
 
+from __future__ import annotations
+
 from array import array
 from bisect import bisect_left
 from hashlib import blake2b

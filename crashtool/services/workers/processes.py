@@ -130,7 +130,7 @@ def _walk_batches(items: Iterable[Any], is_small: Test | None, pace: _Pace) -> I
         yield batch
 
 
-def _do_batch(worker: "Worker", batch: list[Any], here: Work) -> list[Any]:
+def _do_batch(worker: Worker, batch: list[Any], here: Work) -> list[Any]:
     """What is made of each item. When the worker ends, each is tried alone: one has ended it."""
     if len(batch) > 1:
         with suppress(WorkerLost):
