@@ -204,7 +204,8 @@ class Account:
         if crash.is_program:
             self._quote_handler(delivery)
         if delivery is None:
-            writer = "crashtool" if own or not crash.is_program else "the handler"
+            is_ours = own or self.run.own_reason or not crash.is_program
+            writer = "crashtool" if is_ours else "the handler"
             if not crash.problem or crash.is_program:
                 self.console.warn(f"the program crashed, but {writer} left no report")
             return

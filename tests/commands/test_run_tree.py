@@ -189,6 +189,15 @@ def test_a_live_process_is_reported_and_lives_on(report, sleeper, tmp_path):  # 
     assert find_report(tmp_path / "database", dump.stem) is not None
 
 
+def test_a_process_that_has_ended_is_told(report):  # noqa: F811
+    with subprocess.Popen(["true"]) as child:
+        os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+        result = report("--pid", str(child.pid))
+
+    assert result.exit_code == 3
+    assert f"process {child.pid} has ended; its parent has not asked how" in result.stderr
+
+
 def test_a_live_process_is_killed_if_asked(report, sleeper):  # noqa: F811
     report("--pid", str(sleeper.pid), "--kill")
 

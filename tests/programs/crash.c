@@ -14,6 +14,7 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include "bounded.h"
@@ -273,6 +274,12 @@ static void thread_executes(void)
 
 static void *later(void *unused) { usleep(20000); null_write(); return unused; }
 
+static void undumpable(void)
+{
+    prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+    null_write();
+}
+
 static void changes_user(void)
 {
     if (setgid(65534) || setuid(65534)) exit(99);
@@ -343,7 +350,7 @@ static struct { const char *name; void (*function)(void); } kinds[] = {
     {"ignored_fault", ignored_fault}, {"blocked_fault", blocked_fault}, {"threads", threads},
     {"crowd", crowd}, {"churn", churn}, {"wait_for_all", wait_for_all}, {"spawn_many", spawn_many},
     {"child_crashes", child_crashes}, {"closes_all", closes_all}, {"new_session", new_session},
-    {"daemonizes", daemonizes}, {"executes", executes}, {"changes_user", changes_user}, {"thread_executes", thread_executes},
+    {"daemonizes", daemonizes}, {"executes", executes}, {"changes_user", changes_user}, {"undumpable", undumpable}, {"thread_executes", thread_executes},
     {"main_thread_gone", main_thread_gone}, {"count_environment", count_environment},
     {"echo", echo}, {"counts_signals", counts_signals}, {"waits", waits},
 };

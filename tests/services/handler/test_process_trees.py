@@ -573,3 +573,32 @@ def test_a_program_that_starts_others_without_end_is_ended(trees, tmp_path):
     while any(b"multiplies" in line for line in processes_naming(trees)):
         assert time.monotonic() < deadline
         time.sleep(0.01)
+
+
+def test_who_forbids_others_to_read_it_is_told(build):
+    if os.geteuid() != 0 or not shutil.which("setpriv"):
+        pytest.skip("needs root and setpriv")
+    folder = Path("/tmp") / f"crashtool-undumpable-{os.getpid()}"  # noqa: S108 (as above)
+    folder.mkdir(mode=0o755)
+    script = (
+        "import sys\n"
+        "from crashtool.services.handler.run.program import run_program\n"
+        "from crashtool.services.handler.following.follow_options import Following\n"
+        "from crashtool.services.handler.snapshot.own_writer import OwnWriter\n"
+        "own = OwnWriter('/nonexistent')\n"
+        "result = run_program(sys.argv[1:], own=own, following=Following())\n"
+        "print(result.status, result.problem)"
+    )
+    line = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", sys.executable]
+    try:
+        shutil.copy(build("crash.c"), folder)
+        done = subprocess.run(
+            [*line, "-c", script, folder / "crash", "undumpable"],
+            capture_output=True, text=True, check=False, timeout=60,
+        )  # fmt: skip
+    finally:
+        shutil.rmtree(folder)
+
+    if done.returncode:
+        pytest.skip("needs an installation that others may read")
+    assert done.stdout.startswith("-11 the program's memory is out of reach: it lets root alone")

@@ -11,7 +11,7 @@ from collections.abc import Set as AbstractSet
 from contextlib import nullcontext
 from pathlib import Path
 
-from crashtool.errors import CrashtoolError, reason_of
+from crashtool.errors import CrashtoolError
 from crashtool.model.run import FatalSignal
 from crashtool.services.handler.crashpad_handler.inject import ProgramEnded
 from crashtool.services.handler.crashpad_handler.socket_client import REQUEST_SIZE, SocketClient
@@ -29,6 +29,7 @@ from crashtool.services.handler.process.signal_frame_writer import (
 from crashtool.services.handler.process.supported import NEEDS_LINUX
 from crashtool.services.handler.process.target import (
     GONE,
+    explain_unreachable,
     find_scratch,
     list_images,
     read_memory,
@@ -110,7 +111,7 @@ class Handover:
                 if self.own and not self._has_report(self.own, paths):
                     self._write_instead(freezer, self.own)
         except OSError as error:
-            self.problem = f"the program's memory is out of reach: {reason_of(error)}"
+            self.problem = explain_unreachable(error)
         except ProgramEnded as end:
             self.problem = str(end)
             self.ended = end.status

@@ -15,13 +15,14 @@ from crashtool.model.run import ProcessCrash
 from crashtool.services.handler.following.child_crash import NO_WRITER, describe_fatal
 from crashtool.services.handler.following.process_tree import ProcessTree
 from crashtool.services.handler.process.freeze import Freezer
-from crashtool.services.handler.process.launch import explain_tracer
+from crashtool.services.handler.process.launch import explain_refusal, explain_tracer
 from crashtool.services.handler.process.ptrace import seize
 from crashtool.services.handler.process.signal_frame_writer import SignalInfo
 from crashtool.services.handler.process.supported import NEEDS_LINUX
 from crashtool.services.handler.process.target import (
     find_parentage,
     find_process,
+    has_ended,
     list_images,
     read_command_line,
     read_name,
@@ -122,7 +123,9 @@ def _check_permission(pid: int, tid: int, error: OSError) -> None:
     """UsageError where the process itself may not be traced; a new thread is traced already."""
     if tid != pid or error.errno not in (errno.EPERM, errno.EACCES):
         return
-    reason = explain_tracer(pid) or reason_of(error)
+    if has_ended(pid):
+        raise InputUnusable(f"process {pid} has ended; its parent has not asked how")
+    reason = explain_tracer(pid) or explain_refusal(error)
     raise UsageError(
         f"process {pid} cannot be traced: {reason}",
         hint="it must be yours (else: sudo); where Yama forbids it, sudo sysctl "

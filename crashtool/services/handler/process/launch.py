@@ -176,11 +176,12 @@ def _seize(pid: int, *, children: bool, insists: bool) -> str:
     except OSError as error:
         if insists:
             raise
-        return explain_tracer(pid) or f"tracing is not permitted ({_explain_refusal(error)})"
+        return explain_tracer(pid) or f"tracing is not permitted ({explain_refusal(error)})"
     return ""
 
 
-def _explain_refusal(error: OSError) -> str:
+def explain_refusal(error: OSError) -> str:
+    """What the system says of a trace that it does not permit, without which call it was."""
     return (error.strerror or "").rpartition(": ")[2] or reason_of(error)
 
 

@@ -7,7 +7,7 @@ import os
 import sys
 from typing import Self
 
-from crashtool.errors import MalformedFile
+from crashtool.errors import MalformedFile, reason_of
 from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.record import U32, U64, Record
 from crashtool.services.handler.process.supported import NEEDS_LINUX
@@ -77,6 +77,15 @@ class ProcessMemory:
         if not data:
             raise OSError(errno.EFAULT, f"no memory at {address:#x}")
         return data
+
+
+def explain_unreachable(error: OSError) -> str:
+    """Why the memory of a process could not be read, in words."""
+    if isinstance(error, PermissionError):
+        why = "it lets root alone read it (PR_SET_DUMPABLE, or a file that may only be executed)"
+    else:
+        why = reason_of(error)
+    return f"the program's memory is out of reach: {why}"
 
 
 def read_memory(pid: int, address: int, size: int) -> bytes:

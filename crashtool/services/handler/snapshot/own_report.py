@@ -14,6 +14,7 @@ from crashtool.formats.minidump.crashpad_info import VERSION, CrashpadInfo
 from crashtool.formats.minidump.snapshot import ProcessSnapshot, pack_snapshot
 from crashtool.services.database.adding import add_report
 from crashtool.services.handler.process.signal_frame_writer import StoppedThread
+from crashtool.services.handler.process.target import explain_unreachable
 from crashtool.services.handler.reports.report_database import make_temporary_database
 from crashtool.services.handler.snapshot.own_writer import OwnWriter, Written
 from crashtool.services.handler.snapshot.process_snapshot import take_snapshot
@@ -29,7 +30,7 @@ def write_report(
     try:
         snapshot = take_snapshot(pid, crashed, threads, _describe_report(own))
     except OSError as error:
-        return Written(f"the program's memory is out of reach: {reason_of(error)}")
+        return Written(explain_unreachable(error))
     uuid = str(snapshot.crashpad.report_id)
     notes: list[str] = []
     reason = _add(own, snapshot, Path(own.database), notes)
