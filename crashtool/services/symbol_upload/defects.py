@@ -141,8 +141,25 @@ def _lone_pdb(entry: InventoryEntry, inventory: Inventory) -> str:
         return ""
     if entry.identifier in inventory.images or entry.identifier[:32] in inventory.guids:
         return ""
+    if _other_build(entry, inventory):
+        return ""
     architecture = object_file.architecture
     return f"its EXE or DLL is not among the inputs, and only that can unwind {architecture}"
+
+
+def _other_build(entry: InventoryEntry, inventory: Inventory) -> str:
+    if entry.object_file.kind != object_kinds.PDB or entry.identifier in inventory.images:
+        return ""
+    image = inventory.find_asking(entry)
+    if (
+        image is None
+        or image.object_file.architecture != entry.object_file.architecture
+        or image.identifier[:32] == entry.identifier[:32]  # the age: a rule of its own
+        or image.identifier in inventory.debug
+    ):
+        return ""
+    asked = f"{image.file.name} beside it asks for {image.identifier}"
+    return f"of another build: {asked}, and this is {entry.identifier or 'without an identifier'}"
 
 
 def _pdb_age(entry: InventoryEntry, inventory: Inventory) -> str:
@@ -416,6 +433,7 @@ RULES = (
         "upload the PDB of the same link, not one that was changed later",
         ERROR,
     ),
+    DefectRule("other-build", _other_build, "upload the EXE or DLL and the PDB of one link", ERROR),
     DefectRule("name-pair", _name_pair, "give both files the names they were linked with", ERROR),
     DefectRule("rewritten-pdb", _rewritten, REWRITTEN_FIX),
     DefectRule(

@@ -40,6 +40,10 @@ class Inventory:
             if entry.object_file.kind == object_kinds.PE
         }
         self.guids = {entry.identifier[:32]: entry for entry in self.images.values()}
+        self._asking = {
+            (folder_of(entry.file.path), entry.object_file.debug_file.lower()): entry
+            for entry in self.images.values()
+        }
         self.binaries = frozenset(
             entry.identifier for entry in entries if entry.object_file.role in BINARIES
         )
@@ -54,10 +58,19 @@ class Inventory:
             if entry.object_file.role == object_kinds.PACKAGE
         )
 
+    def find_asking(self, entry: InventoryEntry) -> InventoryEntry | None:
+        """The image beside a PDB that asks for a PDB of its name, of the same build or not."""
+        return self._asking.get((folder_of(entry.file.path), entry.file.name.lower()))
+
     def find_package(self, entry: InventoryEntry) -> str:
         """The .dwp that goes with a skeleton, by its name; "" when it is not there."""
         name = without_suffix(entry.file.name) + ".dwp"
         return name if name in self.packages else ""
+
+
+def folder_of(path: str) -> str:
+    """The folder of a file as the user knows it, with slashes; that in an archive, too."""
+    return path.replace("\\", "/").rpartition("/")[0]
 
 
 def walk_entries(files: Iterable[SymbolFile]) -> Iterable[InventoryEntry]:

@@ -18,7 +18,8 @@ OTHER = bytes(range(60, 80))
 
 
 def file(name, content):
-    return SymbolFile(name, name, name, len(content), read_object_files(content))
+    base = name.rpartition("/")[2]
+    return SymbolFile(name, name, base, len(content), read_object_files(content))
 
 
 def rules(*files):
@@ -61,6 +62,13 @@ DEBUG_FILE = build_elf([(".text", 1, 6, 64), *LINES])
         ([PDB], ["pdb-without-image"]),
         ([("app.pdb", build_pdb(machine=0x14C))], []),
         ([("app.pdb", build_pdb(dbi_age=2)), PE], ["pdb-age"]),
+        ([("app.pdb", build_pdb(guid=OTHER[:16])), PE], ["other-build"]),
+        ([("app.pdb", build_pdb(guid=OTHER[:16], machine=0x14C)), PE], []),
+        ([("bin/app.pdb", build_pdb(guid=OTHER[:16])), PE], ["pdb-without-image"]),
+        (
+            [("app.pdb", build_pdb(guid=OTHER[:16])), ("own/app.pdb", PDB[1]), PE],
+            ["pdb-without-image"],
+        ),
         ([("renamed.pdb", PDB[1]), PE], ["name-pair"]),
         ([PDB, ("Renamed.exe", PE[1])], ["name-pair"]),
         ([("APP.PDB", PDB[1]), ("App.exe", PE[1])], []),
