@@ -9,6 +9,4 @@ commands   one module per subcommand: options in, one service, one renderer out
 cli        the table of subcommands, and errors to exit statuses
 """
 
-from __future__ import annotations
-
 __version__ = "0.1.0"

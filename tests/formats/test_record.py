@@ -1,5 +1,8 @@
 """Records: read, packed, and bounded by the bytes there."""
 
+import sys
+from types import ModuleType
+
 import pytest
 
 from crashtool.errors import MalformedFile
@@ -26,6 +29,34 @@ def test_packing_and_reading_agree():
 
 def test_fields_left_out_are_zero():
     assert Sample() == (b"", 0, 0, 0, 0)
+
+
+TEXTS = """
+from __future__ import annotations
+from crashtool.formats.record import U16, U32, Record
+class Pair(Record):
+    first: U16
+    second: {kind}
+"""
+
+
+def run_module(monkeypatch, kind):
+    module = ModuleType("of_texts")
+    monkeypatch.setitem(sys.modules, "of_texts", module)
+    exec(TEXTS.format(kind=kind), vars(module))  # noqa: S102 (a module of this test)
+    return module
+
+
+def test_annotations_that_are_texts_are_names_of_the_structs_module(monkeypatch):
+    pair = run_module(monkeypatch, "U32").Pair
+
+    assert pair.KINDS == {"first": U16, "second": U32}
+    assert pair(second=1).pack() == b"\0\0\1\0\0\0"
+
+
+def test_a_kind_of_field_that_is_not_imported_ends_the_import(monkeypatch):
+    with pytest.raises(KeyError, match="U64"):
+        run_module(monkeypatch, "U64")
 
 
 def test_a_big_endian_struct_is_read_by_request():
