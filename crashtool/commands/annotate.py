@@ -187,7 +187,7 @@ def _plan(context: click.Context, options: AnnotateOptions) -> StartPlan:
         source = source._replace(attachments=())
     if not (source.annotations or source.attachments or options.options):
         raise UsageError(
-            "there is nothing to annotate with",
+            "no annotations or attachments given",
             hint="crashtool annotate KEY=VALUE, --attach PATH, --from FILE or --git",
         )
     return StartPlan(

@@ -66,7 +66,7 @@ def list_reports(
     from crashtool.services.database.locate_database import newest_first, open_any
 
     if newest and limit is not None:
-        raise UsageError("--newest is --limit 1: choose one")
+        raise UsageError("--newest and --limit cannot be combined")
     with open_any(path) as database:
         reports = newest_first(
             report for report in database.reports if not (unsent and report.uploaded)

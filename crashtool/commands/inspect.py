@@ -141,16 +141,16 @@ def command(console: Console, paths: tuple[str, ...], **values: Any) -> None:
         raise UsageError("no minidump given", hint="crashtool inspect crash.dmp")
     if options.json_lines:
         if console.json:
-            raise UsageError("--json is one document, --json-lines many: choose one")
+            raise UsageError("--json and --json-lines cannot be combined")
         console.json = console.json_lines = True
     is_one = len(paths) == 1 and not is_folder(paths[0])
     if options.core:
         _check_core(options.core, paths)
     if options.with_code and not options.core:
-        raise UsageError("--with-code is about what --core writes", hint="--core FILE")
+        raise UsageError("--with-code requires --core", hint="--core FILE")
     if options.scrub and not options.core:
         raise UsageError(
-            "--scrub is about what --core writes; the page is not changed by it",
+            "--scrub requires --core",
             hint="--core FILE; send-dump --scrub sends a scrubbed minidump",
         )
     answer = InspectAnswer(console, options, is_one=is_one)
@@ -170,7 +170,7 @@ def command(console: Console, paths: tuple[str, ...], **values: Any) -> None:
 def _check_core(core: str, paths: Sequence[str]) -> None:
     """UsageError when --core cannot be written for these inputs."""
     if len(paths) > 1 or os.path.isdir(paths[0]):  # noqa: PTH112
-        raise UsageError("--core writes one minidump: name one", hint="a folder may hold several")
+        raise UsageError("--core takes one minidump", hint="a folder may hold several")
     if core == "-":
         raise UsageError("--core writes a file; standard output has the page", hint="--core FILE")
     if os.path.exists(paths[0]) and os.path.exists(core) and os.path.samefile(paths[0], core):  # noqa: PTH110, PTH121
@@ -181,7 +181,7 @@ def _take_one(dumps: Iterable[FoundDump | Unreadable]) -> Iterator[FoundDump | U
     """The one minidump that was found. UsageError when there are several, of which none is read."""
     one = list(islice(dumps, 2))
     if len(one) > 1:
-        raise UsageError("--core writes one minidump: name one", hint="this archive holds several")
+        raise UsageError("--core takes one minidump", hint="this archive holds several")
     yield from one
 
 

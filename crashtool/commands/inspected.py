@@ -179,8 +179,8 @@ class ReportReader:
             names = ", ".join(core.without[:SHOWN_NAMES])
             more = ", …" if len(core.without) > SHOWN_NAMES else ""
             self._console.warn(
-                f"the debugger knows nothing of {names}{more}: their own files are not here",
-                hint="give the files that ran, before strip or after, with --symbols",
+                f"no program files for {names}{more}: the debugger shows no names in them",
+                hint="--symbols PATH, with the files that ran, stripped or not",
             )
 
     def _make_core(self, path: str, dump: FoundDump, report: CrashReport) -> CoreFile:

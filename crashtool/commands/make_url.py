@@ -175,14 +175,14 @@ def _refuse_conversion(wishes: UrlOptions, option: str) -> None:
     unfit = [f"--{name}" for name in NEW_URL if name in wishes.named]
     if unfit:
         raise UsageError(
-            f"{option} looks at a URL as it is; {' and '.join(unfit)} would make another one",
-            hint=f"leave {option} out: what is made is checked, too",
+            f"{option} cannot be combined with {' and '.join(unfit)}",
+            hint=f"leave {option} out: a new URL is checked in any case",
         )
 
 
 def _get_url(url: str | None) -> str:
     if url is None:
-        raise UsageError("there is no URL to look at", hint="give one, or set CRASHTOOL_URL")
+        raise UsageError("no URL given", hint="give one, or set CRASHTOOL_URL")
     return url
 
 

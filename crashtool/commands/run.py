@@ -156,14 +156,14 @@ def command(console: Console, program: tuple[str, ...], **values: Any) -> None:
     check_platform()
     options = RunOptions(lookup=SymbolOptions.take(values), **values)
     if options.pid and (program or options.time_limit):
-        raise UsageError("--pid dumps a process that runs already, once: no program, no --timeout")
+        raise UsageError("--pid cannot be combined with a program or --timeout")
     if options.kill and not options.pid:
-        raise UsageError("--kill goes with --pid")
+        raise UsageError("--kill requires --pid")
     if not program and not options.pid:
         raise UsageError("no program given", hint="crashtool run -- ./program ARGUMENTS")
     if options.json_lines:
         if console.json:
-            raise UsageError("--json is one document, --json-lines many: choose one")
+            raise UsageError("--json and --json-lines cannot be combined")
         console.json = console.json_lines = True
     from crashtool.services.handler.run.exit_like import exit_like
 

@@ -97,7 +97,7 @@ def _write(
     from crashtool.services.integration.scaffold import SCAFFOLDS, read_scaffold, write_scaffold
 
     if output and into:
-        raise UsageError("--output names the file, --into the project: choose one")
+        raise UsageError("--output and --into cannot be combined")
     written = None
     if output or into:
         target = Path(output) if output else Path(into or ".", SCAFFOLDS[name].path)

@@ -155,7 +155,7 @@ def command(console: Console, paths: tuple[str, ...], **values: Any) -> None:
             "no minidump given", hint="crashtool send-dump PATH..., or - for standard input"
         )
     if options.watch and options.dry_run:
-        raise UsageError("--watch sends, --dry-run does not: choose one")
+        raise UsageError("--watch and --dry-run cannot be combined")
     if options.insecure and not options.dry_run:
         console.warn_of_insecurity()
     job = Job(console, dry=options.dry_run)

@@ -204,7 +204,7 @@ def _check_address(console: Console, address: str, token: str | None) -> None:
         return
     if not token:
         raise UsageError(
-            f"listening on {address} lets others in, so it takes a token",
+            f"listening on {address} requires a token",
             hint="--token-file FILE or --token TOKEN: 64 hex digits; it opens the inbox, too",
         )
     console.warn(f"listening on {address}: whoever has the token can send and read reports")

@@ -81,7 +81,7 @@ def command(context: click.Context, /, console: Console, **values: Any) -> None:
     if not options.inputs:
         raise UsageError("no files given", hint="name files or folders")
     if options.store and options.output:
-        raise UsageError("--store writes many files, --output one: choose one")
+        raise UsageError("--store and --output cannot be combined")
     wishes = SymbolTextOptions(
         not options.no_inlines,
         not options.no_cfi,

@@ -109,9 +109,9 @@ def fetch(context: click.Context, /, console: Console, **values: Any) -> None:
 
     options = SymbolsFetchOptions(lookup=SymbolOptions.take(values), **values)
     if not options.store:
-        raise UsageError("no folder given to store them in", hint="--to DIR")
+        raise UsageError("no store given", hint="--to DIR")
     if options.lookup.offline:
-        raise UsageError("--offline asks no server: there is nothing to fetch from")
+        raise UsageError("--offline and symbols fetch cannot be combined: only servers are asked")
     writer = StoreWriter(
         open_target(options.store, options.lookup.timeout),
         options.store,
@@ -139,7 +139,7 @@ def look_for(
     from crashtool.services.symbol_upload.find_symbols import find_symbols, list_wanted
 
     if not options.wanted:
-        raise UsageError("nothing given to look for", hint=WANTED)
+        raise UsageError("no identifier or file given", hint=WANTED)
     cache = options.lookup.cache or user_cache_folder()
     scratch = stack.enter_context(Scratch())
     wanted = list_wanted(options.wanted, scratch, cache, all_modules=options.all_modules)

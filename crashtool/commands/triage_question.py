@@ -54,12 +54,12 @@ class Question:
     def _check(self) -> None:
         options = self.options
         if "new" in options.fail_on and not options.triage_baseline:
-            raise UsageError("--fail-on new compares with a baseline", hint="--baseline FILE")
+            raise UsageError("--fail-on new requires --baseline", hint="--baseline FILE")
         if "regression" in options.fail_on and not options.compare:
-            raise UsageError("--fail-on regression compares two versions", hint="--compare OLD,NEW")
+            raise UsageError("--fail-on regression requires --compare", hint="--compare OLD,NEW")
         if self._sessions and not set(self._versions) <= set(self._sessions):
             raise UsageError(
-                "--sessions is needed of both versions, or of none",
+                "--sessions must be given for both versions or for neither",
                 hint="as in --compare 1.4.1,1.4.2 --sessions 1.4.1=20000 --sessions 1.4.2=9000",
             )
 

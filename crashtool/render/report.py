@@ -258,7 +258,7 @@ def _add_secrets(page: Page, secrets: Sequence[SecretCount]) -> None:
     """How much in the dump looks secret; what it is stays in the dump."""
     total = sum(item.total for item in secrets)
     if not total:
-        page.heading("SECRETS", "none found; that is no proof that there are none")
+        page.heading("SECRETS", "none found; that does not prove that there are none")
         return
     page.heading(f"SECRETS ({total})", "they look like it, and go wherever the dump goes")
     page.table([(str(item.total), Span(item.kind, "warn")) for item in secrets], right="r")

@@ -75,7 +75,7 @@ def test_json_is_one_document(crashtool, option):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "nothing to annotate with"),
+        ([], "no annotations or attachments given"),
         (["k"], "'k' is not an annotation"),
         (["k=1", "--as", "cpp-backtrace", "--handler", "sentry"], "no StartHandlerForBacktrace"),
         (["--from", "notes.txt"], "not a .toml, .json or .env file"),
@@ -354,7 +354,7 @@ def test_a_handler_option_of_one_system_is_a_warning(crashtool):
 def test_an_unknown_handler_option_is_refused_with_a_near_one(crashtool):
     result = crashtool("annotate", "a=b", "--handler-option", "no-rate-limits")
     assert (result.exit_code, result.stdout) == (2, "")
-    assert "no handler knows --no-rate-limits: the handler exits at once" in result.stderr
+    assert "unknown handler option --no-rate-limits: the handler exits at once" in result.stderr
     assert "did you mean --no-rate-limit?" in result.stderr
 
 

@@ -462,7 +462,7 @@ def test_a_list_is_sorted_by_time_and_kept_short_on_request(crashtool, tmp_path)
     document = json.loads(crashtool("database", "list", "--json", "--limit", "1", made.root).stdout)
     assert [row["uuid"] for row in document["reports"]] == ids[:1]
     both = crashtool("database", "list", "--newest", "--limit", "3", made.root)
-    assert (both.exit_code, "choose one" in both.stderr) == (2, True)
+    assert (both.exit_code, "cannot be combined" in both.stderr) == (2, True)
 
 
 def test_leftovers_are_named_by_list_and_deleted_by_the_command_that_it_names(crashtool, tmp_path):

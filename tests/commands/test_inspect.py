@@ -207,7 +207,7 @@ def test_json_lines_are_a_document_for_each_dump_readable_or_not(crashtool, inpu
 def test_json_and_json_lines_at_once_cannot_be_meant(crashtool, inputs):
     result = crashtool("inspect", "--json", "--json-lines", inputs / "game.dmp")
     assert result.exit_code == 2
-    assert "choose one" in result.stderr
+    assert "cannot be combined" in result.stderr
 
 
 @pytest.mark.parametrize("form", ["--json", "--json-lines", "--brief", "--modules"])

@@ -85,11 +85,11 @@ def test_settings_hold_a_url_and_flags_build_another(crashtool, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "neither a URL nor anything to build one from"),
+        ([], "no URL given, and nothing to build one from"),
         (["--universe", "acme"], "holds a submission token, and there is none"),
         (["--host", "h", "--format", "symbols"], "holds a symbol token, and there is none"),
-        (["--check"], "no URL to look at"),
-        (["--fix", HOSTED, "--form", "root"], "would make another one"),
+        (["--check"], "no URL given"),
+        (["--fix", HOSTED, "--form", "root"], "cannot be combined with"),
         ([HOSTED, "--token", TOKEN, "--token-file", "x"], "both give the token"),
         ([HOSTED, "--format", "symbols"], "'symbols' takes a symbol token"),
         (["--universe", "acme", "--host", "https://h", "--token", TOKEN], "not a host name"),

@@ -211,8 +211,8 @@ def test_a_live_process_is_killed_if_asked(report, sleeper):  # noqa: F811
         (["--pid", "1", "true"], 2, "no program, no --timeout"),
         (["--pid", "1", "--timeout", "3"], 2, "no program, no --timeout"),
         (["--pid", "1", "--mode", "socket"], 2, "leave --handler, --mode and --writer out"),
-        (["--kill", "true"], 2, "--kill goes with --pid"),
-        (["--json", "--json-lines", "true"], 2, "choose one"),
+        (["--kill", "true"], 2, "--kill requires --pid"),
+        (["--json", "--json-lines", "true"], 2, "cannot be combined"),
         (["--timeout", "0", "true"], 2, "--timeout"),
     ],
 )

@@ -269,7 +269,7 @@ def test_versions_are_compared_by_starts(triage, folder):
         (("--fail-on", "regression"), "--compare"),
         (("--compare", "1.4.2"), "two versions"),
         (("--compare", "1.4.2,9"), "no crash is of version 9"),
-        (("--compare", "1.4.2,1.5.0", "--sessions", "1.4.2=3"), "of both versions"),
+        (("--compare", "1.4.2,1.5.0", "--sessions", "1.4.2=3"), "for both versions"),
         (("--sessions", "x"), "VERSION=N"),
         (("--by", "signature,,os"), "empty"),
         (("--where", "x"), "KEY=GLOB"),
@@ -446,7 +446,7 @@ def test_a_baseline_of_the_project_that_is_of_no_use_is_warned_of(triage, folder
     project('[triage]\nbaseline = "known.jsonl"\n')
     result = triage()
     assert result.exit_code == 0
-    assert "not compared with a baseline: there is no baseline" in result.stderr
+    assert "not compared with a baseline: no such baseline" in result.stderr
     assert "--save-baseline" in result.stderr
     assert triage("--fail-on", "new").exit_code == 2
     assert triage("--baseline", "known.jsonl").exit_code == 2
@@ -462,7 +462,7 @@ def test_a_baseline_of_the_project_that_is_of_no_use_is_warned_of(triage, folder
         ('[triage]\nrules = "a.toml"\nskip = ["x"]\n', "rules of its own: skip"),
         ("[triage]\nskipp = []\n", "no rule is called 'skipp'"),
         ("triage = 3\n", "triage is a table"),
-        ('triage_rules = "a.toml"\n', "no setting called triage_rules"),
+        ('triage_rules = "a.toml"\n', "no setting named triage_rules"),
         ("[triage]\nbaseline = 3\n", "wrong type"),
     ],
 )

@@ -323,7 +323,7 @@ class TestMistakes:
             ([], "no files given"),
             (["build"], "no URL to send symbols to"),
             (["build", "--universe", "acme"], "no symbol token"),
-            (["build", "-o", "x.zip", "--single"], "choose one"),
+            (["build", "-o", "x.zip", "--single"], "cannot be combined"),
             (["build", "-n", "--single", "--max-archive-size", "1G"], "no meaning"),
             (["build", "--max-archive-size", "large"], "is not a size"),
             (["build", "--max-archive-size", "0"], "is not a size"),

@@ -106,7 +106,7 @@ def test_sigterm_ends_even_the_wait_for_a_rate(tmp_path, folder):
 def test_a_watch_that_only_shows_is_refused(crashtool, tmp_path):
     result = crashtool("send-dump", "--watch", "--dry-run", tmp_path)
     assert result.exit_code == 2
-    assert "choose one" in result.stderr
+    assert "cannot be combined" in result.stderr
 
 
 def test_a_refused_token_has_its_status(crashtool, tmp_path, folder):

@@ -90,7 +90,7 @@ def walk_members(file: IO[bytes], budget: Budget) -> Iterator[ArchiveMember]:
     """
     header = _read(file, CfHeader, 0)
     if header.signature != MAGIC:
-        raise MalformedFile("no cabinet", offset=0)
+        raise MalformedFile("not a cabinet", offset=0)
     if header.flags & SPANS:
         raise InputUnusable("one of a set of cabinets", hint="unpack the set: expand, cabextract")
     offset, reserves = CfHeader.SIZE, Reserves()
@@ -168,10 +168,10 @@ class _Unpacked:
         self._place = start + BlockHeader.SIZE + self._reserve + header.size
         sizes = header.size | header.unpacked_size << 16
         if header.checksum and not self._reserve and header.checksum != checksum(data) ^ sizes:
-            raise MalformedFile("a block of the cabinet has another checksum", offset=start)
+            raise MalformedFile("checksum mismatch in a block of the cabinet", offset=start)
         unpacked = self._inflate(data, start) if self._method == MSZIP else data
         if len(unpacked) != header.unpacked_size or not unpacked:
-            raise MalformedFile("a block of the cabinet has another size", offset=start)
+            raise MalformedFile("size mismatch in a block of the cabinet", offset=start)
         self._budget.spend(len(unpacked))
         return unpacked
 

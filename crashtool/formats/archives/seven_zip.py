@@ -125,7 +125,7 @@ def _open_header(file: IO[bytes], start: SignatureHeader, budget: Budget) -> Hea
     data = _read_bounded(Slice(file, DATA_START + start.offset, start.size), start.size)
     if zlib.crc32(data) != start.header_check:
         raise MalformedFile(
-            "the 7-Zip archive's header has another check sum", offset=DATA_START + start.offset
+            "checksum mismatch in the 7-Zip archive's header", offset=DATA_START + start.offset
         )
     for _ in range(MAX_HEADER_LAYERS):
         reader = HeaderReader(data)
@@ -238,5 +238,5 @@ class _Checked:
         block = self._portion.read(size)
         self._check = zlib.crc32(block, self._check)
         if not self._portion.left and self._wanted not in (None, self._check):
-            raise MalformedFile("a file of the 7-Zip archive has another check sum", offset=0)
+            raise MalformedFile("checksum mismatch in a file of the 7-Zip archive", offset=0)
         return block

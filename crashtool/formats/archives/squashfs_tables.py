@@ -172,7 +172,7 @@ def read_superblock(file: IO[bytes], start: int) -> Superblock:
     head = file.read(Superblock.SIZE)
     superblock = Superblock.read(head)
     if superblock.magic != MAGIC:
-        raise MalformedFile("no SquashFS image", offset=start)
+        raise MalformedFile("not a SquashFS image", offset=start)
     if obstacle := find_obstacle(head):
         raise NotOpened(f"a SquashFS image{obstacle}, which is not read here", hint=UNPACK_HINT)
     is_block = SMALLEST_BLOCK_LOG <= superblock.block_log <= MAX_BLOCK_LOG

@@ -89,7 +89,7 @@ def _check_places(file: IO[bytes], directory: CentralDirectory) -> None:
     for index in order:
         if offsets[index] < before:
             raise InputUnusable(
-                "a zip archive whose members lie on one another: made to unpack to more than it is",
+                "a zip archive with overlapping members, as archives made to fill a disk have",
                 hint="do not trust it",
             )
         before = ends[index]

@@ -96,7 +96,7 @@ def pack_apple_double(attributes: Mapping[str, bytes], old: bytes = EMPTY) -> by
 def _walk_parts(data: bytes) -> Iterator[AppleDoubleEntry]:
     header = AppleDoubleHeader.read(data, big_endian=True)
     if header.magic != APPLE_DOUBLE_MAGIC:
-        raise MalformedFile(f"no AppleDouble file: magic {header.magic:#010x}", offset=0)
+        raise MalformedFile(f"not an AppleDouble file: magic {header.magic:#010x}", offset=0)
     for number in range(header.entry_count):
         offset = AppleDoubleHeader.SIZE + number * AppleDoubleEntry.SIZE
         yield AppleDoubleEntry.read(data, offset, big_endian=True)

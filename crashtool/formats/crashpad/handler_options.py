@@ -192,7 +192,7 @@ def parse_handler_option(text: str, kind: str) -> str:
     if name in OWNED:
         raise UsageError(f"--{name} is not for --handler-option: {OWNED[name]}")
     if option is None:
-        raise UsageError(f"no handler knows --{name}: {EXITS}", hint=_suggest(name, kind))
+        raise UsageError(f"unknown handler option --{name}: {EXITS}", hint=_suggest(name, kind))
     if option.kinds and kind not in option.kinds:
         raise UsageError(
             f"a handler of the kind '{kind}' does not know --{name}: {EXITS}",

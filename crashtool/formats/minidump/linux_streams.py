@@ -166,7 +166,7 @@ def read_maps(source: DumpSource, location: Location) -> tuple[MapsEntry, ...]:
         if mapping:
             mappings.append(mapping)
         elif text:
-            source.note("memory map: a line that is none", location.rva)
+            source.note("memory map: a line that cannot be parsed", location.rva)
     return tuple(mappings)
 
 

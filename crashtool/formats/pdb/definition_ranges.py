@@ -93,7 +93,7 @@ def read_part(data: bytes, record: int, position: tuple[int, int]) -> LocalPart 
     if head.kind == cv.S_DEFRANGE_FRAMEPOINTER_REL_FULL_SCOPE:
         return LocalPart(InFrame(DefRangeFramePointerRel.read(body).offset, is_everywhere=True))
     if head.kind not in KINDS:
-        return LocalPart(Untold(f"its place is told in a record of kind {head.kind:#x}"))
+        return LocalPart(Untold(f"its location is in a record of kind {head.kind:#x}"))
     layout, find = KINDS[head.kind]
     described = layout.read(body)
     return find(described) if _covers(body, layout.SIZE, position) else None

@@ -21,7 +21,7 @@ WEB_PORTS = (None, 443, 80)
 
 
 def web_console(draft: PartlyFixedUrl) -> UrlFault | None:
-    """An address for reports, not of a page: nothing can be mended in one."""
+    """An address for reports, not of a page: it cannot be turned into one."""
     parts = draft.parts
     if not _is_console(parts):
         return None

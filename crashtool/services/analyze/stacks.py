@@ -48,7 +48,7 @@ FRAMES_OF_AN_END = 512  # that are kept of a stack that is deeper than twice tha
 FILLER, FILLER_WORDS = b"\xfe", 4
 STACK_WINDOW = 1 << 20  # bytes from the stack pointer on that are kept at hand
 CUSTOMER_BIT = 1 << 29
-SENT = ("SI_USER", "SI_TKILL", "SI_QUEUE")  # by kill, raise and abort, sigqueue
+SENT = ("SI_USER", "SI_TKILL", "SI_QUEUE", "SIGABRT")  # by kill, raise, sigqueue, abort
 
 
 class Consumer(Protocol):
@@ -433,8 +433,9 @@ def name_kernel_code(scene: UnwindContext, step: StackFrame, frame: Frame) -> Fr
 
 
 def _is_raised(crash: Crash) -> bool:
-    """Whether software raised it: a signal that was sent, or RaiseException, whose codes of a
-    program's own have the customer bit (winerror.h).
+    """Whether software raised it: a signal that was sent, as SIGABRT always is, also where a writer
+    keeps no si_code; or RaiseException, whose codes of a program's own have the customer bit
+    (winerror.h).
     """
     is_sent = any(code in crash.reason.name for code in SENT)
     return is_sent or bool(crash.code & CUSTOMER_BIT)

@@ -87,7 +87,7 @@ def make(url: str | None, wishes: UrlOptions, purpose: Purpose) -> UrlOutcome:
 def _build(wishes: UrlOptions) -> SubmissionUrl:
     if not (wishes.universe or wishes.host):
         raise UsageError(
-            "there is neither a URL nor anything to build one from",
+            "no URL given, and nothing to build one from",
             hint="crashtool make-url --universe NAME --token-file FILE, or crashtool make-url URL",
         )
     format_name = wishes.format or "minidump"

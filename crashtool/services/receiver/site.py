@@ -166,7 +166,7 @@ class Site:
         if file is None and self._upstream:
             file, is_certain = self._upstream.find(request, rest)
         if not is_certain:  # a client believes a 404 for minutes
-            message = "a symbol server behind this one does not answer"
+            message = "an upstream symbol server does not answer"
             return _json(502, error_body(502, message))._replace(headers={"retry-after": "30"})
         if file is None:
             return _json(404, error_body(404, "not found: these symbols have not been uploaded"))

@@ -58,9 +58,7 @@ def parse_wish(text: str) -> Finder:
         return find_environment
     if name == SECRETS:
         return find_secrets
-    raise UsageError(
-        f"{text!r} is nothing that can be scrubbed", hint="environment, secrets or strings=REGEX"
-    )
+    raise UsageError(f"{text!r} cannot be scrubbed", hint="environment, secrets or strings=REGEX")
 
 
 def find_environment(data: FileBytes, text_place: TextPlace) -> Iterator[SecretSpan]:

@@ -81,7 +81,7 @@ def refuse_other_token(url: str, token: str | None) -> None:
         return
     if token and own and own != token:
         raise UsageError(
-            f"two tokens that differ: one in the URL {redact_token(url)}, one given with it",
+            f"conflicting tokens: one in the URL {redact_token(url)}, one given with it",
             hint="leave one of them out; --show-settings says where each comes from",
         )
 

@@ -219,7 +219,7 @@ def _read_file(path: str) -> dict[str, Any]:
     names = {setting.table or setting.name for setting in SETTINGS.values()}
     if unknown := sorted(set(values) - names):
         raise UsageError(
-            f"{path} has no setting called {', '.join(unknown)}",
+            f"{path} has no setting named {', '.join(unknown)}",
             hint="known: " + ", ".join(sorted(names)),
         )
     return take_triage_table(values, path) if TABLE in values else values

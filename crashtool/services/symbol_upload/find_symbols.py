@@ -59,7 +59,7 @@ def list_wanted(
             for module in _walk_wanted(path, scratch, cache, all_modules)
         ]
         if not searches:
-            raise InputUnusable(f"{text} names no module whose symbols could be looked for")
+            raise InputUnusable(f"{text} names no module whose symbols can be looked up")
         wanted += searches
     return list(dict.fromkeys(wanted))
 

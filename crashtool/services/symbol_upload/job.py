@@ -142,11 +142,11 @@ def _survey_options(options: UploadOptions) -> SurveyOptions:
 
 def _check_options(options: UploadOptions) -> None:
     if options.output and options.single:
-        raise UsageError("--output writes an archive, --single sends none: choose one")
+        raise UsageError("--output and --single cannot be combined")
     if options.gzip and not options.single:
-        raise UsageError("--gzip is for --single: archives are compressed in themselves")
+        raise UsageError("--gzip requires --single: archives are already compressed")
     if options.single and options.max_archive_size is not None:
-        raise UsageError("--max-archive-size has no meaning with --single")
+        raise UsageError("--max-archive-size and --single cannot be combined")
     for option, path in (("--output", options.output), ("--receipt", options.receipt)):
         if path and not os.path.isdir(Path(path).parent):  # noqa: PTH112 (this one never raises)
             raise MachineFault(f"the folder for {option} {path} does not exist")

@@ -90,7 +90,7 @@ def _read_url(url: str, token: str | None) -> SubmissionUrl:
         )
     if token and parsed.token and token != parsed.token:
         raise UsageError(
-            "two symbol tokens that differ: one in the URL, one given with it",
+            "conflicting symbol tokens: one in the URL, one given with it",
             hint="leave one of them out; --show-settings says where each comes from",
         )
     if not (token or parsed.token):

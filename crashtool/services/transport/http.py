@@ -128,7 +128,7 @@ class HttpSession:
             if response.status not in REDIRECTS or not location:
                 return response
             url = _follow(url, location)
-        raise NetworkFailure(f"{host_of(url)} redirects again and again")
+        raise NetworkFailure(f"{host_of(url)} redirects too many times")
 
     def post(
         self, url: str, body: Body | bytes, headers: Mapping[str, str] | None = None

@@ -65,7 +65,7 @@ def read_baseline(path: str) -> Baseline:
     """What `save_baseline` has written. UsageError, with the line, for anything else."""
     if not Path(path).exists():
         hint = f"make it: --save-baseline {quote_word(path)}"
-        raise UsageError(f"there is no baseline {path}", hint=hint)
+        raise UsageError(f"no such baseline: {path}", hint=hint)
     lines = read_text_file(path, fault=UsageError).splitlines()
     documents = [_parse(line, path, number) for number, line in enumerate(lines, 1) if line.strip()]
     head = documents[0] if documents else {}

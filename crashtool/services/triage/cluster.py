@@ -152,7 +152,7 @@ class DaskCluster:
             raise self._gone() from None
 
     def _gone(self) -> NetworkFailure:
-        return NetworkFailure(f"the scheduler at {self._address} answers no more", hint=GO_ON)
+        return NetworkFailure(f"the scheduler at {self._address} stopped answering", hint=GO_ON)
 
     def _submit(self, batch: list[SharedItem], work: ClusterWork, number: int) -> Any:
         """What will be the answers of the workers; None when all stays here."""

@@ -42,7 +42,7 @@ def test_an_apple_double_file_without_attributes_has_none():
 
 
 def test_another_magic_is_malformed():
-    with pytest.raises(MalformedFile, match="no AppleDouble file"):
+    with pytest.raises(MalformedFile, match="not an AppleDouble file"):
         read_apple_double(bytes(100))
     data = apple_double({"a": b"b"})
     with pytest.raises(MalformedFile, match="no attributes"):

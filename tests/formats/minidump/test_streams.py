@@ -392,7 +392,7 @@ def test_a_line_of_the_map_that_is_none_is_noted(line):
     text = f"{line}\n1-2 r-xp 0 0:0 0 /a\n\0"
     dump = single(linux_streams.MAPS, text.encode())
     assert [found.path for found in dump.linux.maps] == ["/a"]
-    assert sentences(dump) == ["memory map: a line that is none"]
+    assert sentences(dump) == ["memory map: a line that cannot be parsed"]
 
 
 def test_a_map_of_too_many_lines_is_cut(monkeypatch):

@@ -108,3 +108,33 @@ def test_hostile_symbols_break_nothing(corpus, truth, tmp_path):
 
     assert count > 200
     assert report.symbols
+
+
+@pytest.mark.parametrize(
+    ("platform", "code", "flags", "shown"),
+    [
+        ("linux", 11, 1, True),  # SIGSEGV, SEGV_MAPERR
+        ("linux", 8, 1, True),  # SIGFPE, FPE_INTDIV
+        ("linux", 6, 0, False),  # SIGABRT of a writer that keeps no si_code
+        ("linux", 6, 0xFFFFFFFA, False),  # SIGABRT, SI_TKILL: abort()
+        ("linux", 11, 0, True),  # SIGSEGV of a writer that keeps no si_code
+        ("linux", 11, 0xFFFFFFFA, False),  # SIGSEGV, SI_TKILL: raise()
+        ("windows", 0xC0000005, 0, True),
+        ("windows", 0xE06D7363, 1, False),  # a C++ exception
+    ],
+)
+def test_the_instruction_after_a_system_call_is_not_shown_as_one_that_crashed(
+    platform, code, flags, shown
+):
+    """Where a signal was sent or an exception raised, no instruction is at fault."""
+    registers = {"rip": 0x401000, "rsp": 0x7000, "rbp": 0x7040}
+    builder = MinidumpBuilder().add_system(platform, "x86_64")
+    builder.add_thread(7, registers=registers, stack=(0x7000, bytes(64)))
+    builder.add_memory(0x401000, b"\x89\xc5" + b"\x90" * 30)  # mov ebp, eax
+    builder.set_exception(7, code, flags=flags, registers=registers)
+    dump = Minidump(builder.pack())
+
+    crash = walk_stacks(dump, analyze(dump, "crash.dmp"), None).crash
+
+    assert crash.instruction.startswith("mov ebp, eax") == shown
+    assert bool(crash.instruction) == shown

@@ -21,7 +21,7 @@ from tests.synth.bombs import HEADS, Bombs
 MEGABYTES = 200
 SMALL, FREE = 8 << 20, 2 << 20  # bytes
 WORDS = re.compile(
-    r"expands more than 200-fold|needs a dictionary of more than|lie on one another"
+    r"expands more than 200-fold|needs a dictionary of more than|with overlapping members"
     r"|a header of [\d,]+ bytes|is longer than the directory says|gives more than"
 )
 SYMBOLS = Bombs(HEADS["symbols"], "app.sym", SMALL).build()

@@ -92,7 +92,7 @@ def test_secrets_of_symbol_servers_are_masked():
 
 
 def test_an_unknown_name_in_a_file_is_an_error_that_names_it(layers):
-    with pytest.raises(UsageError, match=r"no setting called tokn") as error:
+    with pytest.raises(UsageError, match=r"no setting named tokn") as error:
         layers({}, 'tokn = "x"')
 
     assert "token" in error.value.hint

@@ -65,7 +65,7 @@ def test_tag_and_file_name_travel_in_the_query():
         ({"url": f"https://submit.backtrace.io/acme/{TOKEN}/sourcemap"}, "takes a sourcemap"),
         (
             {"url": f"https://submit.backtrace.io/acme/{TOKEN}/symbols", "token": OTHER},
-            "two symbol tokens that differ",
+            "conflicting symbol tokens",
         ),
         ({"url": "https://acme.sp.backtrace.io:6098/"}, "holds none"),
         ({"url": f"https://submit.backtrace.io/<universe>/{TOKEN}/symbols"}, "placeholder"),

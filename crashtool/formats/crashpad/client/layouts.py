@@ -109,7 +109,7 @@ LAYOUTS = {
             libraries=(Library("client", "bin"),),
             handler=_handlers("bin/handler", "bin/handler"),
             marks=("bin/client.lib", "bin/libclient.a"),
-            runtimes="/MDd or /MD, which nothing tells but the library itself",
+            runtimes="/MDd or /MD, which only the library itself shows",
         ),
         ClientLayout(
             "gn",

@@ -27,7 +27,7 @@ MAX_ELEMENTS = 1 << 40
 def read_members(at: Spot, value: Value) -> Value:
     """A struct, class or union by its members."""
     if at.kind.is_incomplete:
-        lose("its type is only declared in the files at hand")
+        lose("its type is only declared in the available files")
     details = at.kind.details
     members = details.members
     if details.variants is not None:

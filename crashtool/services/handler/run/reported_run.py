@@ -138,7 +138,7 @@ class ReportedRun:
         from crashtool.services.handler.stderr.taken_stderr import taking_last_lines
 
         if self._own is None:
-            raise InputUnusable("there is nowhere to put a minidump", hint="see --database")
+            raise InputUnusable("no folder to write a minidump to", hint="see --database")
         taking = taking_last_lines(self.warn, of_run=False) if self.plan.attaches_stderr else None
         with taking or nullcontext() as last_lines:
             crash = dump_process(

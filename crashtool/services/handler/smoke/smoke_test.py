@@ -252,7 +252,7 @@ class Proof:
             seen == true,
             f"SIGSEGV, thread {fatal.thread_id}, {where}"
             if seen == true
-            else f"it tells of signal, thread, address, pc {seen}, not {true}",
+            else f"it records signal, thread, address, pc {seen}, not {true}",
         )
 
     def _require_upload(self, delivery: DeliveredReport, settings: DatabaseSettings | None) -> None:
