@@ -42,7 +42,12 @@ def test_each_option_says_what_follows_from_it():
             f"unknown handler option --no-ratelimit: {EXITS}",
             "did you mean --no-rate-limit?",
         ),
-        ("--no-gzip-upload", "backtrace", "unknown handler option", "did you mean --no-upload-gzip?"),
+        (
+            "--no-gzip-upload",
+            "backtrace",
+            "unknown handler option",
+            "did you mean --no-upload-gzip?",
+        ),
         ("databse=x", "upstream", "unknown handler option", "did you mean --database?"),
         ("log-fil=x", "sentry", "unknown handler option", "did you mean --log-file?"),
         ("zzz", "upstream", "unknown handler option", "it has no-rate-limit, no-upload-gzip"),
