@@ -118,8 +118,9 @@ screenshots: $(STAMP) ## rewrite the pictures in docs/images, of pages in a real
 bench: $(STAMP) ## measure against other tools, as ratios
 	$(BIN)/python benchmarks/run.py
 
-fuzz: $(STAMP) ## many more random damages to minidumps than the test suite makes
+fuzz: $(STAMP) ## many more random damages to minidumps and debug files than the test suite makes
 	CRASHTOOL_FUZZ=20000 $(BIN)/python -m pytest -q tests/formats/minidump/test_robustness.py
+	CRASHTOOL_FUZZ=10000 $(BIN)/python -m pytest -q tests/services/symbols/test_damaged_debug_files.py
 
 clean: ## remove the environment and what tools left behind
 	rm -rf $(VENV) .venvs .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.* dist build

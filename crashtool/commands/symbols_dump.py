@@ -69,6 +69,7 @@ def command(context: click.Context, /, console: Console, **values: Any) -> None:
     """  # noqa: D301 (\b is click's)
     from crashtool.services.files.scratch import Scratch
     from crashtool.services.symbol_upload.inspect_files import SurveyOptions, inspect_files
+    from crashtool.services.symbol_upload.native_coverage import HEADERS_HINT
     from crashtool.services.symbol_upload.symbol_files import (
         Dumpable,
         SymbolDumper,
@@ -99,6 +100,8 @@ def command(context: click.Context, /, console: Console, **values: Any) -> None:
         modules = [module for module in dumped if isinstance(module, Dumpable)]
         rows = [module for module in dumped if not isinstance(module, Dumpable)]
         if not modules and survey.fault:
+            if survey.fault.hint == HEADERS_HINT:  # headers alone make no .sym file
+                raise InputUnusable(survey.fault.what)
             raise survey.fault
         if not modules:
             reason = rows[0].reason if rows else "no debug files found"

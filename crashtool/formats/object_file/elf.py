@@ -46,7 +46,7 @@ COMPRESSED_ZLIB = 1
 NOTE_BUILD_ID = 3
 GNU_OWNER = b"GNU\0"
 ARCHITECTURES = {
-    2: "sparc", 3: "x86", 8: "mips", 20: "ppc", 21: "ppc64", 40: "arm", 43: "sparc",
+    2: "sparc", 3: "x86", 8: "mips", 20: "ppc", 21: "ppc64", 22: "s390x", 40: "arm", 43: "sparc",
     50: "ia64", 62: "x86_64", 183: "arm64", 243: "riscv",
 }  # fmt: skip
 

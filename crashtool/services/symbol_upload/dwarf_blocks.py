@@ -66,7 +66,9 @@ def make_blocks(source: DwarfSource, scratch: Scratch) -> Iterator[MadeBlocks]:
     """
     records = open_records(source.path, source.architecture, [], [])
     if records is None:
-        raise InputUnusable("its numbers are big-endian, which is not read here")
+        raise InputUnusable(
+            f"big-endian debug information ({source.architecture}) is not read here"
+        )
     units = records.list_units()
     sizes = list(accumulate(unit.end - unit.offset for unit in units))
     count = max(1, min(MAX_SHARES, sizes[-1] // SHARE)) if sizes else 1

@@ -34,6 +34,8 @@ LINKED_IN = frozenset(
     }
 )
 
+HEADERS_HINT = "--quick takes what its headers say"
+
 
 class NativeCoverage(NamedTuple):
     """What a file has of its program.
@@ -68,9 +70,8 @@ def measure_native(data: Content, object_file: ObjectFile) -> NativeCoverage:
     lookup = open_alone(data, object_file.architecture)
     if lookup is None:
         raise InputUnusable(
-            f"debug information of {object_file.architecture} is not read here: "
-            "its numbers are big-endian",
-            hint="--quick takes what its headers say",
+            f"big-endian debug information ({object_file.architecture}) is not read here",
+            hint=HEADERS_HINT,
         )
     functions, spans = _list_functions(lookup.symbols)
     described = lookup.list_unit_code()

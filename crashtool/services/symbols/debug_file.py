@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from crashtool.services.symbols.dwarf_functions import DwarfFunctions
 
 
-BIG_ENDIAN = "its numbers are big-endian, and its debug information is not read here"
+BIG_ENDIAN = "its big-endian debug information is not read here"
 LEAST_CODE = 8  # a module is code to an eighth, at least; else its .sym file describes a part
 
 
