@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import mmap
 import zlib
 from collections.abc import Mapping
-from contextlib import suppress
 from io import BytesIO
 from typing import TYPE_CHECKING, cast
 
 from crashtool.formats.archives.bounds import Budget
 from crashtool.formats.dwarf.forms import Cursor, DamagedDwarf
 from crashtool.formats.dwarf.inflated import Inflated
+from crashtool.formats.mapped_pages import let_go
 from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.object_file.elf_structs import CompressionHeader32, CompressionHeader64
 
@@ -89,12 +88,7 @@ class DebugSections:
         Whoever reads them again gets them again.
         """
         data, start, end = self._find(name)
-        advise = getattr(data, "madvise", None)  # of a mapped file
-        advice = getattr(mmap, "MADV_DONTNEED", None)  # Windows has none
-        if advise is not None and advice is not None and size >= mmap.PAGESIZE:
-            first = (start + offset) // mmap.PAGESIZE * mmap.PAGESIZE
-            with suppress(OSError, ValueError):
-                advise(advice, first, min(start + offset + size, end) - first)
+        let_go(data, start + offset, min(start + offset + size, end))
 
     def string(self, name: str, offset: int) -> str:
         """The text at an offset of a section of strings."""

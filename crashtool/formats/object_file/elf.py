@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias, TypeVar
 from crashtool.errors import InputUnusable, MalformedFile
 from crashtool.formats import object_kinds
 from crashtool.formats.identifiers import BuildId, CodeId
+from crashtool.formats.mapped_pages import let_go
 from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.object_file.eh_frame import FrameTables, SectionRange
 from crashtool.formats.object_file.elf_structs import (
@@ -52,6 +53,7 @@ ARCHITECTURES = {
 
 MAX_SECTIONS = 1_000_000  # the largest -ffunction-sections objects have some 100,000
 MAX_UNITS = 4096
+MAX_MAPPED = 1 << 24  # bytes of headers' neighbours that the system may have read
 MAX_NAME = 256
 SECTION_FIELDS = 6  # of a section's row, that are of use: as Section has them
 MAX_NOTE = 4096
@@ -424,9 +426,13 @@ class _ElfReader:
         head: Content = self.content(".debug_info", 1 << 16) if compressed else self.data
         offset = 0 if compressed else self.sections[".debug_info"].offset
         end = min(len(head), offset + size)
+        passed = offset
         for _ in range(MAX_UNITS):
             if offset + UnitHeader.SIZE > end:
                 break
+            if offset - passed > MAX_MAPPED:
+                let_go(head, passed, offset)
+                passed = offset
             unit = UnitHeader.read(head, offset, big_endian=self.big_endian)
             if unit.version >= DWARF_5 and unit.unit_type == SKELETON_UNIT:
                 return True
