@@ -69,7 +69,6 @@ def command(context: click.Context, /, console: Console, **values: Any) -> None:
     """  # noqa: D301 (\b is click's)
     from crashtool.services.files.scratch import Scratch
     from crashtool.services.symbol_upload.inspect_files import SurveyOptions, inspect_files
-    from crashtool.services.symbol_upload.native_coverage import HEADERS_HINT
     from crashtool.services.symbol_upload.symbol_files import (
         Dumpable,
         SymbolDumper,
@@ -100,9 +99,7 @@ def command(context: click.Context, /, console: Console, **values: Any) -> None:
         modules = [module for module in dumped if isinstance(module, Dumpable)]
         rows = [module for module in dumped if not isinstance(module, Dumpable)]
         if not modules and survey.fault:
-            if survey.fault.hint == HEADERS_HINT:  # headers alone make no .sym file
-                raise InputUnusable(survey.fault.what)
-            raise survey.fault
+            raise _without_headers_hint(survey.fault)
         if not modules:
             reason = rows[0].reason if rows else "no debug files found"
             raise InputUnusable(reason, hint="crashtool symbols check says what each file holds")
@@ -115,6 +112,13 @@ def command(context: click.Context, /, console: Console, **values: Any) -> None:
             dumper.write_into(check_single(modules), sys.stdout.buffer)
             return
     _answer(context, console, rows, refused=survey.collection.refused)
+
+
+def _without_headers_hint(fault: CrashtoolError) -> CrashtoolError:
+    """A fault of reading, without advice to take headers alone, which make no .sym file."""
+    from crashtool.services.symbol_upload.native_coverage import HEADERS_HINT
+
+    return InputUnusable(fault.what) if fault.hint == HEADERS_HINT else fault
 
 
 def _add_siblings(console: Console, inputs: tuple[str, ...]) -> tuple[str, ...]:
