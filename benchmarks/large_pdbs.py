@@ -19,7 +19,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from debug_files import RUNTIME
 from factory_source import entry_lines, write_source
 from material import COMPILE, FOR_WINDOWS, find_tool
 from plan import PYTHON, Plan
@@ -28,6 +27,7 @@ from symbolicate import HERE, check_walk, ours
 from timing import Program, measure
 from windows_dump import build_windows_dump
 
+RUNTIME = HERE.parent / "tests" / "programs" / "lookups" / "runtime.cc"
 DEPTH = 20  # frames
 COMPILED = 2  # units that are compiled; the others are copies
 ROUNDS = 5
@@ -58,7 +58,7 @@ def compile_objects(folder: Path) -> None:
     compiler = [find_tool("clang", "clang-14", "clang-16", "clang-19"), *COMPILE, *FOR_WINDOWS]
     sources = write_source(folder, COMPILED)[:COMPILED]
     runtime = folder / "runtime.cc"
-    runtime.write_text(RUNTIME)
+    shutil.copyfile(RUNTIME, runtime)
     for source in sources:
         subprocess.run([*compiler, source.name], cwd=folder, check=True)
     subprocess.run([*compiler, "-O1", "-fno-builtin", runtime.name], cwd=folder, check=True)
