@@ -4,8 +4,8 @@ It has two uses. On 32-bit x86 it holds the unwind rules of linux-gate (linux_ga
 bytes no dump has. And it keeps lldb from showing what no dump holds: where a core file has no
 bytes, lldb (14, 16 and 19 were seen) answers `memory read` from the module's file, for variables
 too. It finds the module by the section that begins next below an address, and of two that begin at
-one address it takes the one that came last. So this image has a segment without content over each
-memory that the process could write: lldb asks it, it has nothing, and lldb says so. What names a
+one address it takes the one that came last. So this image has a section without content over each
+segment that the process could write: lldb asks it, it has nothing, and lldb says so. What names a
 variable still knows its address.
 
     lldb loads it twice: by AT_SYSINFO_EHDR, before the libraries, and as the last of the link map.
@@ -14,8 +14,9 @@ variable still knows its address.
 
 gdb takes no memory from it, and does not count it among the libraries, since what the link map says
 of its dynamic section lies in it. Of two sections over one address gdb would forget one: those of
-the covers, by which lldb names what a pointer leads to, stand where gdb does not look for sections,
-behind the image's own segment. It has to find those of linux-gate, which are there alone, then.
+the covers stand where gdb does not look for sections, behind the image's own segment. It has to
+find those of linux-gate, so that the covers are segments there. Where they need not be, they are
+not: elfutils takes a module to reach from its first segment to its last.
 """
 
 from __future__ import annotations
@@ -80,7 +81,7 @@ class SystemImage(NamedTuple):
 
 def build_system_image(machine: CoreMachine, image: SystemImage) -> bytes:
     """The bytes of an image: ELF header, segments, frames, symbols, sections."""
-    count = len(image.covers[:MAX_COVERS]) + 1 + image.is_listed
+    count = 1 + image.is_listed + (len(image.covers[:MAX_COVERS]) if image.frames else 0)
     symbols, strings = _pack_symbols(machine, image)
     places = [machine.header.SIZE + machine.segment.SIZE * count]
     for part in (image.frames, symbols, strings, NAMES):
@@ -123,9 +124,10 @@ def _pack_segments(machine: CoreMachine, image: SystemImage, size: int) -> bytes
     rows = [(0, own, size, size if image.frames else size + 1)]  # more, so that gdb ends there
     if image.is_listed:
         rows.insert(0, (size, own + (size + ANCHOR | 1), 0, 1))
-    rows += [
-        (size, cover.address - image.bias, 0, cover.size) for cover in image.covers[:MAX_COVERS]
-    ]
+    if image.frames:
+        rows += [
+            (size, cover.address - image.bias, 0, cover.size) for cover in image.covers[:MAX_COVERS]
+        ]
     return b"".join(
         machine.segment(
             segment_type=PT_LOAD,

@@ -16,6 +16,7 @@ from crashtool.formats.minidump.file import Minidump
 from crashtool.formats.object_file import elf
 from crashtool.services.analyze.assemble_report import analyze
 from crashtool.services.analyze.core.build import write_core_file
+from crashtool.services.analyze.core.link_map import BIAS
 from crashtool.services.symbols.session import SymbolPlan, open_session
 from tests.synth.minidump import MinidumpBuilder
 
@@ -183,26 +184,22 @@ def read_segments(content):
 
 
 def test_what_a_process_could_write_is_covered_for_lldb(linux, write, cases):
-    """By an image that the link map lists last: each writable segment has one of the same place in
-    it, which has no content.
+    """By an image that the link map lists last: it has a section, of no content, in the place of
+    each segment that could be written.
     """
     core = write(find_case(cases, "kinds-O0-abort"))
     with open(core.path, "rb") as file:  # noqa: PTH123
         content = file.read()
-    images = [
+    ((place, image),) = [
         (address, part)
         for kind, address, part in read_segments(content)
         if kind == writer.PT_LOAD and part.startswith(b"\x7fELF") and address >> 32 == 1
     ]
-    ((place, image),) = images
     auxiliary = next(part for _, kind, part in read_notes(content) if kind == writer.AUXV)
     assert struct.pack("<QQ", 33, place) in auxiliary
-    count = struct.unpack_from("<H", image, 56)[0]
-    rows = [struct.unpack_from("<IIQQQQQQ", image, 64 + 56 * index) for index in range(count)]
-    anchor, own, *covers = [(row[3], row[5], row[6]) for row in rows]
-    bias = place - own[0]
-    assert anchor[0] != own[0]
-    assert anchor[0] % 2
+    anchor, own = (struct.unpack_from("<IIQQQQQQ", image, 64 + 56 * index) for index in range(2))
+    assert (own[2], own[3] + BIAS) == (0, place)
+    assert anchor[3] % 2  # lldb counts from here at first, and so from elsewhere
     with open(core.program, "rb") as file:  # noqa: PTH123
         _, segments, _ = elf.read_segments(file.read())
     written = [row for row in segments if row.segment_type == 1 and row.flags & 2]
@@ -211,8 +208,11 @@ def test_what_a_process_could_write_is_covered_for_lldb(linux, write, cases):
         for kind, address, _ in read_segments(content)
         if kind == writer.PT_LOAD and address >> 32 > 1
     )
-    assert (base + written[0].address - bias, 0, written[0].memory_size) in covers
-    assert all(size == 0 for _, size, _ in covers)
+    start, count = struct.unpack_from("<Q", image, 40)[0], struct.unpack_from("<H", image, 60)[0]
+    rows = [struct.unpack_from("<IIQQQQ", image, start + 64 * index) for index in range(count)]
+    covers = [(row[3], row[5]) for row in rows if row[1] == 8]  # SHT_NOBITS
+    assert (base + written[0].address - BIAS, written[0].memory_size) in covers
+    assert own[5] <= start  # gdb sees none of them
 
 
 def test_memory_is_the_dumps_each_byte_once(tmp_path):

@@ -181,6 +181,35 @@ def test_lldb_reads_no_byte_of_a_variable_from_a_file(poisoned, known):
 
 
 NEAR = 0x100
+WAITING = """
+#include <pthread.h>
+#include <unistd.h>
+int data_word = 0x600dda7a, *where;
+static void *wait_here(void *none) { for (;;) pause(); return none; }
+__attribute__((noinline)) int fall(int n) { data_word = 1; sleep(1); return *where + n; }
+int main(void) { pthread_t t; pthread_create(&t, 0, wait_here, 0); return fall(3); }
+"""
+
+
+@pytest.mark.toolchain
+def test_beside_the_rules_of_linux_gate_variables_are_covered_too(tmp_path):
+    """Both stand in one image, of which gdb and lldb each take what is theirs."""
+    need_gdb()
+    (tmp_path / "waiting.c").write_text(WAITING, encoding="utf-8")
+    process = crash(tmp_path, "gcc", tmp_path / "waiting.c", "-O0", "-m32")
+    core = process.inspect("gate.core")
+    place, symbol, value, threads = gdb_says(
+        process.program, core, "print (long)&data_word", "info symbol &data_word",
+        "print data_word", "thread apply all bt",
+    )  # fmt: skip
+    assert "Cannot access memory" in symbol + value
+    assert "in wait_here" in threads
+    address = int(place.split()[-1]) % (1 << 32)
+    raw, frames = lldb_says(need_lldb(), process.program, core, f"x {address:#x}", "bt all")
+    assert re.search("^error: ", raw, re.MULTILINE), raw
+    assert "wait_here" in frames
+
+
 RAW = ("data_word", "data_text", "zero_word", "zero_text", "heap", "relro")
 
 
