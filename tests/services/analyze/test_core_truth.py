@@ -181,13 +181,38 @@ def test_lldb_reads_no_byte_of_a_variable_from_a_file(poisoned, known):
 
 
 NEAR = 0x100
-WAITING = """
+WAITING = r"""
 #include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 int data_word = 0x600dda7a, *where;
-static void *wait_here(void *none) { for (;;) pause(); return none; }
-__attribute__((noinline)) int fall(int n) { data_word = 1; sleep(1); return *where + n; }
-int main(void) { pthread_t t; pthread_create(&t, 0, wait_here, 0); return fall(3); }
+static volatile int waiting;
+static void *wait_here(void *none)
+{
+  waiting = syscall(SYS_gettid);
+  for (;;) pause();
+  return none;
+}
+static int is_asleep(void)
+{
+  char path[64], text[256] = "";
+  snprintf(path, sizeof path, "/proc/self/task/%d/stat", waiting);
+  FILE *file = fopen(path, "r");
+  if (!file) return 0;
+  if (!fgets(text, sizeof text, file)) text[0] = 0;
+  fclose(file);
+  return strstr(text, ") S ") != 0;
+}
+__attribute__((noinline)) int fall(int n) { data_word = 1; return *where + n; }
+int main(void)
+{
+  pthread_t thread;
+  pthread_create(&thread, 0, wait_here, 0);
+  while (!waiting || !is_asleep()) usleep(100);
+  return fall(3);
+}
 """
 
 
