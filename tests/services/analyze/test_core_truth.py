@@ -182,16 +182,16 @@ def test_lldb_reads_no_byte_of_a_variable_from_a_file(poisoned, known):
 
 NEAR = 0x100
 WAITING = r"""
+#define _GNU_SOURCE
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 int data_word = 0x600dda7a, *where;
 static volatile int waiting;
 static void *wait_here(void *none)
 {
-  waiting = syscall(SYS_gettid);
+  waiting = gettid();
   for (;;) pause();
   return none;
 }
