@@ -19,6 +19,22 @@ static int sink;
 KEEP static void *hide(void *pointer) { __asm__ volatile("" : "+r"(pointer) : : "memory"); return pointer; }
 KEEP static long hide_number(long number) { __asm__ volatile("" : "+r"(number) : : "memory"); return number; }
 
+struct mesh *shared_mesh; struct mesh shared_value; int *shared_numbers;
+static struct mesh *own_mesh;
+
+/* reads shared_mesh->verts.count: shared_mesh */
+CASE(null_global) { (void)given; (void)number; return shared_mesh->verts.count; }
+/* reads shared_value.next->id, reads *shared_value.next: shared_value.next */
+CASE(null_in_global) { (void)given; (void)number; return (int)shared_value.next->id; }
+/* reads own_mesh->verts.small[2]: own_mesh */
+CASE(null_of_file) {
+    if (number > 99) own_mesh = hide(given);
+    return own_mesh->verts.small[2];
+}
+/* writes shared_numbers[3]: shared_numbers */
+CASE(null_numbers) { (void)given; shared_numbers[3] = (int)number; return 1; }
+/* reads p->verts.count: p; reads shared_mesh->verts.count: shared_mesh */
+CASE(null_copied) { struct mesh *p = shared_mesh; (void)given; (void)number; return p->verts.count; }
 /* reads *p: p */
 CASE(null_int) { int *p = given; return *p + (int)number; }
 /* writes *p: p */
@@ -273,7 +289,8 @@ static const struct { const char *name; int (*run)(void *, long); } CASES[] = {
     ROW(second_of_two), ROW(struct_copy), ROW(struct_fill), ROW(in_switch), ROW(null_static),
     ROW(text_of_null), ROW(constant_text), ROW(row_pointer), ROW(far_row), ROW(conditional),
     ROW(swapped), ROW(end_of_list), ROW(two_arrays), ROW(two_arrays_back), ROW(computed_goto),
-    ROW(joined), ROW(null_in_array),
+    ROW(joined), ROW(null_in_array), ROW(null_global), ROW(null_in_global), ROW(null_of_file),
+    ROW(null_numbers), ROW(null_copied),
 };
 
 int main(int argc, char **argv) {

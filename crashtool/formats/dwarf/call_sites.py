@@ -17,23 +17,34 @@ from crashtool.formats.dwarf.constants import (
     CALL_RETURN,
     CALL_SITE,
     CALL_TAIL,
+    CALL_TARGET,
     CALL_VALUE,
+    EXTERNAL,
     GNU_CALL_PARAMETER,
     GNU_CALL_SITE,
+    GNU_CALL_TARGET,
     GNU_CALL_VALUE,
     GNU_TAIL_CALL,
     INLINED,
     LEXICAL_BLOCK,
+    LINKAGE_NAME,
     LOCATION,
     LOW,
+    NAME,
+    OLD_LINKAGE_NAME,
 )
 from crashtool.formats.dwarf.entry_names import Reference, follow, walk_references
+from crashtool.formats.dwarf.forms import Cursor
+from crashtool.formats.dwarf.ranges import find_ranges, has_addresses
 from crashtool.formats.dwarf.tree import walk_children
+from crashtool.formats.variables.frame_view import CalledFunction
 
 if TYPE_CHECKING:
     from crashtool.formats.dwarf.entries import Entry
 
 MAX_NESTED = 128
+MAX_JUMPED = 64  # functions that one may jump to, one after the other
+DW_OP_reg0, DW_OP_reg31, DW_OP_regx, TYPED_REGISTER = 0x50, 0x6F, 0x90, (0xA5, 0xF5)
 INSIDE = frozenset({LEXICAL_BLOCK, INLINED})
 
 
@@ -60,39 +71,92 @@ def may_return_to_itself(function: Reference) -> bool:
     """Whether a function jumps to others at its end, which could jump back: it would then stand
     there with other arguments than its caller gave.
     """
-    for call in _walk_calls(function, MAX_NESTED):
-        is_new = call.entry.shape.tag == CALL_SITE
-        if (CALL_TAIL if is_new else GNU_TAIL_CALL) in call.entry.values and _may_come_back(call):
-            return True
+    wanted = set(map(_identify, walk_references(function)))
+    waiting, seen = [function], {_identify(function)}
+    while waiting:
+        for call in _walk_calls(waiting.pop(), MAX_NESTED):
+            if not _is_jump(call):
+                continue
+            jumped = _follow_jump(call)
+            if jumped is None or _identify(jumped) in wanted or len(seen) > MAX_JUMPED:
+                return True
+            if has_addresses(jumped.entry.values) and _identify(jumped) not in seen:
+                seen.add(_identify(jumped))
+                waiting.append(jumped)
     return False
 
 
-def _may_come_back(call: Reference) -> bool:
-    """Whether a jump to another function could lead back: only what is in no file here cannot."""
+def _is_jump(call: Reference) -> bool:
+    """Whether a call is the last thing that a function did: its frame is gone."""
+    is_new = call.entry.shape.tag == CALL_SITE
+    return (CALL_TAIL if is_new else GNU_TAIL_CALL) in call.entry.values
+
+
+def _follow_jump(call: Reference) -> Reference | None:
+    """The function with the code that a jump leads to; one without code for what cannot come back,
+    as it is in no file here; None for all that is not known.
+    """
     attribute = CALL_ORIGIN if call.entry.shape.tag == CALL_SITE else ABSTRACT_ORIGIN
     called = follow(call, attribute) if attribute in call.entry.values else None
     if called is None:
-        return True
-    return any(
-        reference.entry.shape.has_children or LOW in reference.entry.values
-        for reference in walk_references(called)
-    )
+        return None
+    chain = list(walk_references(called))
+    for reference in chain:
+        if has_addresses(reference.entry.values):
+            return reference
+    if any(reference.entry.shape.has_children for reference in chain):
+        return None
+    return called
 
 
-def leads_to(call: Reference, function: Reference) -> bool:
-    """Whether a call is one of a function, and not the last thing that its own did."""
-    values = call.entry.values
-    is_new = call.entry.shape.tag == CALL_SITE
-    if (CALL_TAIL if is_new else GNU_TAIL_CALL) in values:
-        return False
-    attribute = CALL_ORIGIN if is_new else ABSTRACT_ORIGIN
-    if attribute not in values:
-        return False  # a call through a pointer
+def leads_to(call: Reference, function: CalledFunction, base: int) -> bool:
+    """Whether a call in the module at `base` is one of a function, and not the last thing that its
+    own did. A function of another unit or file is known by the name that linkers know it by.
+    """
+    attribute = CALL_ORIGIN if call.entry.shape.tag == CALL_SITE else ABSTRACT_ORIGIN
+    if _is_jump(call) or attribute not in call.entry.values:
+        return False  # a call through a pointer has no entry
     called = follow(call, attribute)
     if called is None:
         return False
-    names = set(map(_identify, walk_references(called)))
-    return any(_identify(reference) in names for reference in walk_references(function))
+    chain = list(walk_references(called))
+    is_near = function.base == base
+    if is_near and not function.keys.isdisjoint(map(_identify, chain)):
+        return True
+    if not is_near and any(has_addresses(reference.entry.values) for reference in chain):
+        return False
+    return bool(function.name) and function.name == _find_linked_name(called)
+
+
+def describe_function(function: Reference, base: int, file_base: int) -> CalledFunction:
+    """A function of the module at `base`, as calls may name it; `file_base` is that in the file."""
+    pieces = find_ranges(function.entries.unit, function.entry.values)
+    keys = frozenset[object](map(_identify, walk_references(function)))
+    starts = tuple(low - file_base + base for low, _ in pieces)
+    return CalledFunction(base, keys, _find_linked_name(function), starts)
+
+
+def _find_linked_name(function: Reference) -> str:
+    """What a function is for other units; "" for one that is of its own unit alone."""
+    name, is_external = "", False
+    for reference in walk_references(function):
+        values = reference.entry.values
+        is_external = is_external or EXTERNAL in values
+        for attribute in (LINKAGE_NAME, OLD_LINKAGE_NAME):
+            if attribute in values:
+                return reference.entries.unit.text(*values[attribute]) if is_external else ""
+        if NAME in values and not name:
+            name = reference.entries.unit.text(*values[NAME])
+    return name if is_external else ""
+
+
+def find_target(call: Reference) -> bytes | None:
+    """How the address that was called through a pointer is computed; None: not told."""
+    is_new = call.entry.shape.tag == CALL_SITE
+    if _is_jump(call):
+        return None
+    _, target = call.entry.values.get(CALL_TARGET if is_new else GNU_CALL_TARGET, (0, None))
+    return target if isinstance(target, bytes) and target else None
 
 
 def _identify(reference: Reference) -> tuple[int, int]:
@@ -102,11 +166,33 @@ def _identify(reference: Reference) -> tuple[int, int]:
 
 def find_rule(call: Reference, expression: bytes) -> bytes | None:
     """How the caller computes what was in a place, described by an expression; None: not told."""
+    register = find_register(expression)
     for entry in walk_children(call.entries, call.entry):
-        is_rule = entry.shape.tag in (CALL_PARAMETER, GNU_CALL_PARAMETER)
-        if is_rule and entry.values.get(LOCATION, (0, None))[1] == expression:
+        if entry.shape.tag not in (CALL_PARAMETER, GNU_CALL_PARAMETER):
+            continue
+        _, place = entry.values.get(LOCATION, (0, None))
+        is_it = place == expression
+        if not is_it and register is not None and isinstance(place, bytes):
+            is_it = find_register(place) == register
+        if is_it:
             return _read_rule(entry)
     return None
+
+
+def find_register(expression: bytes) -> int | None:
+    """The number of the register that an expression is, whatever its type; None for others."""
+    if not expression:
+        return None
+    operation = expression[0]
+    if DW_OP_reg0 <= operation <= DW_OP_reg31 and len(expression) == 1:
+        return operation - DW_OP_reg0
+    if operation != DW_OP_regx and operation not in TYPED_REGISTER:
+        return None
+    cursor = Cursor(expression, 1)
+    number = cursor.uleb()
+    if operation in TYPED_REGISTER:
+        cursor.uleb()
+    return number if cursor.offset == cursor.end else None
 
 
 def _read_rule(entry: Entry) -> bytes | None:

@@ -67,6 +67,7 @@ CALL_SITE = 0x48
 CALL_PARAMETER = 0x49
 GNU_CALL_SITE = 0x4109
 GNU_CALL_PARAMETER = 0x410A
+TEMPLATE_PACK = 0x4107  # GNU's: the types that a template has in place of ...
 
 # DW_AT_* of the same
 LOCATION = 0x02

@@ -65,14 +65,9 @@ class DeclaredTypes:
             return None
         bare = declared.entries.unit.text(*text)
         references: list[Reference] = []
-        for header in self._list_units(bare.encode()):
-            size = header.end - header.offset
-            if size > self._left:
+        for top in self.walk_units(bare):
+            if top is None:
                 return None
-            self._left -= size
-            unit = self._table.open(header.offset)
-            entries = self._table.open_entries(unit)
-            top = Reference(self._table, entries, entries.read(entries.first))
             references += (
                 reference
                 for reference in _walk_types(top, bare, DEEPEST)
@@ -80,6 +75,21 @@ class DeclaredTypes:
             )
         sizes = {reference.entry.values[BYTE_SIZE][1] for reference in references}
         return references[0] if len(sizes) == 1 else None
+
+    def walk_units(self, text: str) -> Iterator[Reference | None]:
+        """The entries of the first units that have a text; None where too much was walked before.
+
+        DamagedDwarf.
+        """
+        for header in self._list_units(text.encode()):
+            size = header.end - header.offset
+            if size > self._left:
+                yield None
+                return
+            self._left -= size
+            unit = self._table.open(header.offset)
+            entries = self._table.open_entries(unit)
+            yield Reference(self._table, entries, entries.read(entries.first))
 
     def _is(self, reference: Reference, name: str) -> bool:
         return self._name_type(reference) == name
@@ -98,10 +108,10 @@ class DeclaredTypes:
         return list(units.values())[:MAX_UNITS]
 
     def _add(self, units: dict[int, Header], offset: int, *, later: bool) -> None:
-        """Take the unit at an offset in, if it is of the version that has its strings so."""
+        """Take the unit at an offset in, if it is of a version that has its strings so."""
         with suppress(DamagedDwarf):
             header = self._table.find(offset).header
-            if (header.sizes.version >= DWARF_5) is later and header.may_have_code:
+            if (not later or header.sizes.version >= DWARF_5) and header.may_have_code:
                 units.setdefault(header.offset, header)
 
     def _list_bases(self) -> list[tuple[int, int]]:

@@ -7,7 +7,7 @@ for sure is no place: `LostPlace` says why.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, NoReturn, cast
 
 from crashtool.formats.dwarf.forms import REFERENCE_IS_OFFSET, Cursor, DamagedDwarf
 from crashtool.formats.dwarf.typed_values import GENERIC, Item, StackType, calculate, compare
@@ -48,6 +48,8 @@ DW_OP_bit_piece = 0x9D
 DW_OP_implicit_value = 0x9E
 DW_OP_stack_value = 0x9F
 DW_OP_implicit_pointer, DW_OP_GNU_implicit_pointer = 0xA0, 0xF2
+TYPED_REGISTERS = (b"\xa5", b"\xf5")  # DW_OP_regval_type, and GNU's
+VECTOR = 16  # bytes of a register that holds fractions
 
 
 class Unlocatable(Exception):
@@ -70,7 +72,7 @@ class Scope(NamedTuple):
     registers: Mapping[int, str]
     bias: int
     find_frame_base: Callable[[], int]
-    find_entry_value: Callable[[bytes], int]
+    find_entry_value: Callable[[bytes], bytes]
     find_stack_type: Callable[[int], StackType]
     find_pointee: Callable[[int, int], PointeePlace]
 
@@ -85,9 +87,30 @@ def find_place(expression: bytes, scope: Scope) -> Place:
         return lost.place
 
 
-def find_value(expression: bytes, scope: Scope) -> int:
-    """The number that an expression computes. Unlocatable; DamagedDwarf as above."""
-    return _LocationMachine(expression, scope).find_value()
+def find_content(expression: bytes, scope: Scope) -> bytes:
+    """The bytes of what an expression computes, the lowest first: of an address's size, or as many
+    as its type, its register or its constant has. Unlocatable; DamagedDwarf as above.
+    """
+    return _LocationMachine(expression, scope).find_content()
+
+
+def find_member_offset(expression: bytes, unit: Unit, frame: FrameView, address: int) -> int | None:
+    """Where a member begins in the object at an address, by the expression that computes that; None
+    where something that it needs is not known.
+    """
+
+    def refuse(*_: object) -> NoReturn:
+        lose("it is not of a function")
+
+    machine = _LocationMachine(
+        expression, Scope(frame, unit, {}, 0, refuse, refuse, refuse, refuse)
+    )
+    machine.push(address)
+    try:
+        place = machine.find_place()
+    except Unlocatable:
+        return None
+    return place.address - address if isinstance(place, MemoryPlace) else None
 
 
 class _LocationMachine:
@@ -107,15 +130,15 @@ class _LocationMachine:
             return PiecesPlace(tuple(self.pieces))
         return self._take_place()
 
-    def find_value(self) -> int:
+    def find_content(self) -> bytes:
         self._run()
         if self.pieces or isinstance(self.place, (PointeePlace, LostPlace)):
             lose("its value is in pieces")
         if isinstance(self.place, RegisterPlace):
-            return self.read_register(self.place.register)
-        if isinstance(self.place, ConstantPlace):
-            return int.from_bytes(self.place.content[: self.width], "little")
-        return self.pop_number()
+            return self.read_whole_register(self.place.register)
+        if self.place is None:
+            self.end_with_value()
+        return cast("ConstantPlace", self.place).content
 
     def _run(self) -> None:
         cursor = self.cursor
@@ -173,14 +196,11 @@ class _LocationMachine:
             self.damaged("a fraction for an address")
         return item.value & (1 << BITS * self.width) - 1
 
-    def read_register(self, number_or_name: int | str) -> int:
-        name = number_or_name
-        if isinstance(name, int):
-            name = self._name_register(name).register
+    def read_whole_register(self, name: str) -> bytes:
         content = self.scope.frame.read_register(name)
         if content is None:
             lose_register(name)
-        return int.from_bytes(content[: self.width], "little")
+        return content
 
     def _name_register(self, number: int) -> RegisterPlace:
         name = self.scope.registers.get(number)
@@ -190,7 +210,8 @@ class _LocationMachine:
 
     def push_register(self, number: int) -> None:
         distance = self.cursor.sleb()
-        self.push(self.read_register(number) + distance)
+        content = self.read_whole_register(self._name_register(number).register)
+        self.push(int.from_bytes(content[: self.width], "little") + distance)
 
     def read_memory(self, size: int) -> bytes:
         address = self.pop_number()
@@ -234,8 +255,20 @@ class _LocationMachine:
         self.place = self.scope.find_pointee(target, self.cursor.sleb())
 
     def push_entry_value(self) -> None:
+        """What was in a register of some type, or in another place, when the function began."""
         expression = bytes(self.cursor.take(self.cursor.uleb()))
-        self.push(self.scope.find_entry_value(expression))
+        content = self.scope.find_entry_value(expression)
+        kind = GENERIC
+        if expression[:1] in TYPED_REGISTERS:
+            operands = Cursor(expression, 1)
+            operands.uleb()
+            kind = self.scope.find_stack_type(operands.uleb())
+        if kind is GENERIC:
+            self.push(int.from_bytes(content[: self.width], "little"))
+        elif len(content) not in (kind.size, VECTOR) and kind.kind == "float":
+            lose("what the caller handed over is of another size")
+        else:
+            self.push_item(kind.unpack(content))
 
     def push_cfa(self) -> None:
         cfa = self.scope.frame.cfa
@@ -272,10 +305,7 @@ class _LocationMachine:
         self.push_item(kind.unpack(read(kind)))
 
     def push_typed_register(self) -> None:
-        name = self._name_register(self.cursor.uleb()).register
-        content = self.scope.frame.read_register(name)
-        if content is None:
-            lose_register(name)
+        content = self.read_whole_register(self._name_register(self.cursor.uleb()).register)
         self.push_typed(lambda _: content)
 
     def push_typed_memory(self) -> None:

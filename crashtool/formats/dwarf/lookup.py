@@ -19,7 +19,7 @@ from crashtool.formats.dwarf.functions import Scopes, UnitFunctions
 from crashtool.formats.dwarf.line_lookup import CodeLine, LineLookup
 from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.object_file.code_spans import clip_spans
-from crashtool.formats.object_file.elf_symbols import ElfFunction, choose_name
+from crashtool.formats.object_file.elf_symbols import ElfFunction, FunctionNames, choose_name
 
 if TYPE_CHECKING:
     from crashtool.formats.dwarf.entries import Entries, Entry
@@ -104,12 +104,20 @@ class DwarfLookup:
             from crashtool.formats.dwarf.variables import DwarfVariables  # seldom asked for
 
             base = self._sections.base
-            self._variables = DwarfVariables(self.find_entries, base, architecture)
+            self._variables = DwarfVariables(
+                self.find_entries, base, architecture, self._name_object
+            )
         try:
             return self._variables.find(address)
         except DamagedDwarf as error:
             self._note(error)
             return []
+
+    def _name_object(self, address: int) -> str:
+        """What an ELF file's symbol table calls the variable at an address; "" for none."""
+        return (
+            self.symbols.name_variable(address) if isinstance(self.symbols, FunctionNames) else ""
+        )
 
     def find_entries(self, address: int) -> LocatedFunctions | None:
         """The functions at an address, as entries."""

@@ -22,17 +22,21 @@ from crashtool.formats.dwarf.constants import (
     MEMBER,
     MEMBER_LOCATION,
     NAME,
+    TEMPLATE_PACK,
     TEMPLATE_TYPE,
     VARIANT,
     VARIANT_PART,
     VIRTUALITY,
 )
+from crashtool.formats.dwarf.expressions import find_member_offset
 from crashtool.formats.dwarf.forms import ADDRESSED_FROM_UNIT, SIGNED, SIZES, Cursor
 from crashtool.formats.dwarf.tree import walk_children
 from crashtool.formats.variables.data_type import DataType, Details, Member, Variant, Variants
 
 if TYPE_CHECKING:
     from crashtool.formats.dwarf.entry_names import Reference
+    from crashtool.formats.variables.data_type import DataType
+    from crashtool.formats.variables.frame_view import FrameView
 
 BITS = 8
 MAX_MEMBERS = 1 << 12
@@ -49,11 +53,22 @@ def read_structure(reference: Reference, find_type: Callable[[Reference], DataTy
         tag = entry.shape.tag
         if tag == TEMPLATE_TYPE:
             arguments.append(find_type(child))
+        elif tag == TEMPLATE_PACK:
+            arguments += _read_pack(child, find_type)
         elif tag == VARIANT_PART:
             variants = _read_variants(child, find_type)
         elif (member := _read_member(child, find_type)) and len(members) < MAX_MEMBERS:
             members.append(member)
     return Details(members=tuple(members), arguments=tuple(arguments), variants=variants)
+
+
+def _read_pack(reference: Reference, find_type: Callable[[Reference], DataType]) -> list[DataType]:
+    children = walk_children(reference.entries, reference.entry)
+    return [
+        find_type(reference._replace(entry=entry))
+        for entry in children
+        if entry.shape.tag == TEMPLATE_TYPE
+    ]
 
 
 def _read_member(reference: Reference, find_type: Callable[[Reference], DataType]) -> Member | None:
@@ -62,8 +77,8 @@ def _read_member(reference: Reference, find_type: Callable[[Reference], DataType
     values = entry.values
     if entry.shape.tag == INHERITANCE:
         kind = find_type(reference)
-        offset = None if _number(values, VIRTUALITY) else _find_offset(values)
-        return Member(kind.name, kind, offset, is_base=True)
+        base = Member(kind.name, kind, _find_offset(values), is_base=True)
+        return _find_virtually(reference, base) if _number(values, VIRTUALITY) else base
     if entry.shape.tag != MEMBER or EXTERNAL in values or DECLARATION in values:
         return None
     name = reference.entries.unit.text(*values[NAME]) if NAME in values else ""
@@ -80,6 +95,19 @@ def _read_member(reference: Reference, find_type: Callable[[Reference], DataType
             return Member(name, kind, None)
         first_bit = BITS * (offset + storage) - before - size  # from the highest bit on
     return Member(name, kind, first_bit // BITS, size, first_bit % BITS)
+
+
+def _find_virtually(reference: Reference, base: Member) -> Member:
+    """A virtual base, which is found by what each object has a pointer to."""
+    _, expression = reference.entry.values.get(MEMBER_LOCATION, (0, None))
+    if not isinstance(expression, bytes):
+        return base._replace(offset=None)
+    unit = reference.entries.unit
+
+    def find(frame: FrameView, address: int) -> int | None:
+        return find_member_offset(expression, unit, frame, address)
+
+    return base._replace(offset=None, find_offset=find)
 
 
 def _find_offset(values: dict[int, tuple[int, int | bytes]]) -> int | None:

@@ -59,8 +59,8 @@ KINDS: dict[int, TypeKind] = {
 }  # fmt: skip
 DECLARED = (STRUCTURE, CLASS, UNION)
 ENCODINGS: dict[int, Encoding] = {  # DW_ATE_*
-    0x02: "boolean", 0x04: "float", 0x05: "signed", 0x06: "character", 0x07: "unsigned",
-    0x08: "unsigned_character", 0x10: "utf",
+    0x02: "boolean", 0x03: "complex", 0x04: "float", 0x05: "signed", 0x06: "character",
+    0x07: "unsigned", 0x08: "unsigned_character", 0x10: "utf",
 }  # fmt: skip
 UNSIGNED, FLOAT = (0x01, 0x02, 0x07, 0x08, 0x10), 0x04
 WIDE_CHARACTERS = ("wchar_t", "char16_t", "char32_t", "char8_t")

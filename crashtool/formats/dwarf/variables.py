@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from crashtool.formats.dwarf.call_sites import find_call, find_rule, leads_to, may_return_to_itself
 from crashtool.formats.dwarf.constants import (
     ABSTRACT_ORIGIN,
     CONST_VALUE,
@@ -20,10 +19,12 @@ from crashtool.formats.dwarf.constants import (
     VARIABLE,
 )
 from crashtool.formats.dwarf.entry_names import LocatedFunctions, Reference, walk_references
-from crashtool.formats.dwarf.expressions import Scope, Unlocatable, find_place, find_value, lose
+from crashtool.formats.dwarf.expressions import Scope, Unlocatable, find_place, lose
 from crashtool.formats.dwarf.forms import STRING, STRING_INDEXES
+from crashtool.formats.dwarf.handed_values import HandedValues
 from crashtool.formats.dwarf.location_lists import find_expression
 from crashtool.formats.dwarf.ranges import find_ranges
+from crashtool.formats.dwarf.static_variables import StaticVariables
 from crashtool.formats.dwarf.tree import walk_children
 from crashtool.formats.dwarf.type_details import read_constant
 from crashtool.formats.dwarf.types import DwarfTypes
@@ -46,7 +47,6 @@ if TYPE_CHECKING:
 
 MAX_VARIABLES = 1 << 10  # of one scope
 MAX_BLOCKS = 64  # inside one another
-DEEPEST_ENTRY_VALUE = 48  # callers that are asked one after the other
 MAX_NUMBER = (1 << 64) - 1
 CONSTANT_SIZE = 16  # bytes of a constant: of the largest number there is
 TEXTS = STRING_INDEXES | {STRING, 0x0E, 0x1F}  # forms of strings
@@ -61,17 +61,11 @@ REGISTERS: Mapping[str, Mapping[int, str]] = {
 }
 
 
-class _TooDeepError(Unlocatable):
-    """A value was handed on by more callers than are asked at once."""
-
-    def __init__(self) -> None:
-        super().__init__("unknown", "it was handed on by too many callers")
-
-
 class DwarfVariables:
     """The variables of one file.
 
     `locate` gives the functions at an address from the module's base; `base` is that in the file.
+    `name_object`: what linkers call the variable at an address.
     """
 
     def __init__(
@@ -79,6 +73,7 @@ class DwarfVariables:
         locate: Callable[[int], LocatedFunctions | None],
         base: int,
         architecture: str,
+        name_object: Callable[[int], str] = lambda _address: "",
     ) -> None:
         names = NAMES.get(architecture)
         vectors = REGISTERS.get(architecture, {})
@@ -86,7 +81,8 @@ class DwarfVariables:
         self._locate = locate
         self._base = base
         self._types = DwarfTypes(self._count_elements)
-        self._left = DEEPEST_ENTRY_VALUE
+        self._statics = StaticVariables(self._describe, base, name_object)
+        self._handed = HandedValues(locate, base, self._open_scope)
 
     def find(self, address: int) -> list[FoundScope]:
         """The variables of each function at an address, innermost first. DamagedDwarf."""
@@ -102,7 +98,13 @@ class DwarfVariables:
                 FoundScope(tuple(self._walk_scope(scope, wanted)), (), _identify(scope))
                 for scope in reversed(located.calls)
             ),
-            FoundScope(tuple(self._walk_scope(function, wanted)), code, _identify(function)),
+            FoundScope(
+                tuple(self._walk_scope(function, wanted)),
+                code,
+                _identify(function),
+                self._handed.find_handed,
+                lambda place: self._statics.find(function, place),
+            ),
         ]
 
     def _walk_scope(self, scope: Reference, wanted: int) -> Iterator[FoundVariable]:
@@ -174,7 +176,7 @@ class DwarfVariables:
             self._registers,
             frame.base - self._base,
             lambda: self._find_frame_base(frame),
-            lambda expression: self._find_entry_value(expression, frame),
+            lambda expression: self._handed.find(expression, frame),
             find_stack_type,
             lambda offset, distance: self._find_pointee(reference, offset, distance, frame),
         )
@@ -196,47 +198,6 @@ class DwarfVariables:
                 frame.answers[FRAME_BASE] = base = _to_number(place, frame)
                 return base
         raise Unlocatable("unknown", NO_BASE)
-
-    def _find_entry_value(self, expression: bytes, frame: FrameView) -> int:
-        """What was in a place when a frame's function was called."""
-        key = CONST_VALUE, expression
-        if key not in frame.answers:
-            if not self._left:
-                raise _TooDeepError
-            frame.answers[key] = None
-            self._left -= 1
-            try:
-                frame.answers[key] = self._ask_caller(expression, frame)
-            except _TooDeepError:
-                del frame.answers[key]  # asked first, an outer frame may know it
-                raise
-            finally:
-                self._left += 1
-        value = frame.answers[key]
-        if isinstance(value, int):
-            return value
-        raise Unlocatable("unknown", "what the caller handed over is not known")
-
-    def _ask_caller(self, expression: bytes, frame: FrameView) -> int | None:
-        caller = frame.caller
-        if caller is None or caller.return_address is None or caller.base != frame.base:
-            return None
-        called = self._locate(frame.address - frame.base)
-        calling = self._locate(caller.address - caller.base)
-        if called is None or calling is None:
-            return None
-        call = find_call(calling.function, caller.return_address - caller.base + self._base)
-        if call is None or not leads_to(call, called.function):
-            return None
-        rule = find_rule(call, expression)
-        if rule is None or may_return_to_itself(called.function):
-            return None
-        try:
-            return find_value(rule, self._open_scope(call, caller))
-        except _TooDeepError:
-            raise
-        except Unlocatable:
-            return None
 
     def _find_pointee(
         self, reference: Reference, offset: int, distance: int, frame: FrameView

@@ -216,6 +216,17 @@ class FunctionNames:
         names = (functions.find(address) for functions in self.open_tables())
         return next(filter(None, names), None)
 
+    def name_variable(self, address: int) -> str:
+        """The name of the variable that an address is in; "" for none, or for several names."""
+        for table in self._tables:
+            holders = walk_variables(
+                self._data, table, lambda start, size: start <= address < start + size
+            )
+            names = {holder.name for holder in holders}
+            if names:
+                return names.pop() if len(names) == 1 else ""
+        return ""
+
     def walk_functions(self) -> Iterator[ElfFunction]:
         """The functions of one table after the other, also under each of their names."""
         for functions in self.open_tables():

@@ -21,9 +21,12 @@ from crashtool.formats.variables.data_type import DataType, Details, Encoding, M
 
 if TYPE_CHECKING:
     from crashtool.formats.pdb.type_records import TypeRecord, TypeStream
+    from crashtool.formats.variables.data_type import Encoding, TypeKind
+    from crashtool.formats.variables.frame_view import FrameView
 
 VOID, NULL_POINTER = 0x03, 0x103  # T_VOID, T_PVOID: clang's std::nullptr_t
 MAX_KEPT = 1 << 14
+OFFSET = 4  # bytes of one in a table of virtual bases
 POINTER_KINDS: dict[int, TypeKind] = {
     1: "reference",
     2: "member_pointer",
@@ -171,10 +174,26 @@ class DataTypes:
         for field in walk_fields(self._find, tag.fields):
             if isinstance(field, BaseClass):
                 base = self.get(field.type)
-                members.append(Member(base.name, base, field.offset, is_base=True))
+                find = None if field.offset is not None else self._find_base(field)
+                members.append(
+                    Member(base.name, base, field.offset, is_base=True, find_offset=find)
+                )
             elif isinstance(field, DataMember):
                 members.append(self._member(field))
         return tuple(members)
+
+    def _find_base(self, field: BaseClass) -> Callable[[FrameView, int], int | None]:
+        """Where a virtual base begins in an object, by the table of its class."""
+
+        def find(frame: FrameView, address: int) -> int | None:
+            pointer = frame.read_memory(address + field.table, self._pointer_size)
+            place = int.from_bytes(pointer or b"", "little") + OFFSET * field.number
+            content = frame.read_memory(place, OFFSET) if pointer else None
+            if content is None:
+                return None
+            return field.table + int.from_bytes(content, "little", signed=True)
+
+        return find
 
     def _member(self, field: DataMember) -> Member:
         record = self._find(field.type) if field.type >= FIRST_RECORD else None

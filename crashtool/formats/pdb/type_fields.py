@@ -34,10 +34,14 @@ class StaticMember(NamedTuple):
 
 
 class BaseClass(NamedTuple):
-    """A base class at `offset` bytes; None for a virtual one, which a table in the object finds."""
+    """A base class at `offset` bytes; None for a virtual one. That is told by a table: the object
+    has its address at `table` bytes, and in it the number `number`, counted from there.
+    """
 
     type: int
     offset: int | None
+    table: int = 0
+    number: int = 0
 
 
 class Enumerator(NamedTuple):
@@ -121,9 +125,9 @@ def _read_base(record: TypeRecord, offset: int) -> tuple[BaseClass, int]:
 
 
 def _read_virtual_base(record: TypeRecord, offset: int) -> tuple[BaseClass, int]:
-    """Its two numbers are where the pointer to the table is, and the place in that table."""
-    end = record.read_numeric(record.read_numeric(offset + 12)[1])[1]
-    return BaseClass(record.read_number(offset + 4), None), end
+    table, end = record.read_numeric(offset + 12)
+    number, end = record.read_numeric(end)
+    return BaseClass(record.read_number(offset + 4), None, table, number), end
 
 
 def _read_index(record: TypeRecord, offset: int) -> tuple[int, int]:

@@ -26,7 +26,15 @@ TypeKind = Literal[
 # character: a letter of a text, and a number with a sign as char mostly is; unsigned_character: the
 # same without (unsigned char, and char on ARM). utf: char8_t to char32_t, and wchar_t
 Encoding = Literal[
-    "signed", "unsigned", "boolean", "character", "unsigned_character", "utf", "float", "other"
+    "signed",
+    "unsigned",
+    "boolean",
+    "character",
+    "unsigned_character",
+    "utf",
+    "float",
+    "complex",
+    "other",
 ]
 
 
@@ -35,7 +43,8 @@ class Member(NamedTuple):
     program knows it (a virtual base).
 
     A bit field has a `bit_size`, and `bit_offset` counts from the lowest bit of the byte at
-    `offset`. Names of nameless members and of bases are "" and the base's type.
+    `offset`. Names of nameless members and of bases are "" and the base's type. `find_offset`: of a
+    virtual base, by the object's address in a frame; None where the tables that say so are lost.
     """
 
     name: str
@@ -44,6 +53,7 @@ class Member(NamedTuple):
     bit_size: int = 0
     bit_offset: int = 0
     is_base: bool = False
+    find_offset: Callable[[FrameView, int], int | None] | None = None
 
 
 class Variant(NamedTuple):

@@ -4,6 +4,19 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from crashtool.formats.named_tuple import NamedTuple
+
+
+class CalledFunction(NamedTuple):
+    """A function that a frame may have called: the base of its module, what tells it from others
+    of its file, the name that linkers know it by ("" for none), and where its code begins.
+    """
+
+    base: int
+    keys: frozenset[object]
+    name: str
+    starts: tuple[int, ...]
+
 
 class FrameView(Protocol):
     """A frame as far as it is known: asked for what says where its variables are.
@@ -34,3 +47,8 @@ class FrameView(Protocol):
     @property
     def caller(self) -> FrameView | None:
         """The frame that called it, when no frame can be missing between."""
+
+    def find_handed(self, called: CalledFunction, expression: bytes) -> bytes | None:
+        """What it handed to a function of another module: the bytes of a place that DWARF describes
+        by an expression, when the function began. None where its own module does not say.
+        """

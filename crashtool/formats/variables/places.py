@@ -9,7 +9,9 @@ from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.variables.data_type import DataType
 
 if TYPE_CHECKING:
-    from crashtool.formats.variables.frame_view import FrameView
+    from collections.abc import Callable
+
+    from crashtool.formats.variables.frame_view import CalledFunction, FrameView
 
 LossState = Literal["optimized_out", "not_in_dump", "unknown"]
 
@@ -87,9 +89,13 @@ class FoundScope(NamedTuple):
 
     `code`: of a function, the first address and the end of each piece of its code, from the
     module's base; none where that is not known for all of it. `key` tells a scope from others: the
-    same at each address of it.
+    same at each address of it. `find_handed`: what a frame of the function handed
+    to one that it called. `find_static`: the variable in no function at an address from the
+    module's base, as the function's source file knows it.
     """
 
     variables: tuple[FoundVariable, ...]
     code: tuple[tuple[int, int], ...] = ()
     key: object = None
+    find_handed: Callable[[FrameView, CalledFunction, bytes], bytes | None] | None = None
+    find_static: Callable[[int], FoundVariable | None] | None = None

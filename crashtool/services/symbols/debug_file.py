@@ -13,6 +13,7 @@ from crashtool.services.symbols.unwind_information import UnwindInformation
 
 if TYPE_CHECKING:
     from crashtool.formats.object_file.pe_constants import PeConstants
+    from crashtool.formats.object_file.relro_constants import RelroConstants
     from crashtool.formats.object_kinds import Content, ObjectFile
     from crashtool.formats.unwind_rules import CfiText, FrameData
     from crashtool.formats.variables.places import FoundScope
@@ -124,6 +125,7 @@ class NativeDebugFile:
         self._data: Content = b""
         self._constants: tuple[object_kinds.CodeRange, ...] | None = None
         self._image_constants: PeConstants | None = None
+        self._relro_constants: RelroConstants | None = None
         self.problems: list[str] = []
         self.absent: list[str] = []
         self.has_lines, self.has_unwind = self._read_headers()
@@ -199,7 +201,14 @@ class NativeDebugFile:
                 start = code.offset + address - code.address
                 content = bytes(self._data[start : start + size])
                 return content if len(content) == size else None
-        return None
+        return self._read_relro_constants(address, size)
+
+    def _read_relro_constants(self, address: int, size: int) -> bytes | None:
+        if self._relro_constants is None:
+            from crashtool.formats.object_file.relro_constants import RelroConstants  # as above
+
+            self._relro_constants = RelroConstants(self._data)
+        return self._relro_constants.read(address, size)
 
     def _read_image_constants(self, address: int, size: int) -> bytes | None:
         if self._image_constants is None:

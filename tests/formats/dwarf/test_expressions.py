@@ -5,7 +5,7 @@ from typing import ClassVar
 
 import pytest
 
-from crashtool.formats.dwarf.expressions import Scope, Unlocatable, find_place, find_value
+from crashtool.formats.dwarf.expressions import Scope, Unlocatable, find_content, find_place
 from crashtool.formats.dwarf.forms import DamagedDwarf, Sizes
 from crashtool.formats.dwarf.typed_values import GENERIC, StackType
 from crashtool.formats.variables.places import (
@@ -18,14 +18,12 @@ from crashtool.formats.variables.places import (
 )
 
 BIAS, BASE, CFA = 0x10000, 0x7000, 0x7FF0
-TYPES = {
-    1: StackType("signed", 4),
-    2: StackType("unsigned", 1),
-    3: StackType("float", 8),
-    4: StackType("float", 4),
-    5: StackType("signed", 8),
-}
-ENTRY = b"\x55"  # DW_OP_reg5
+TYPES = {1: StackType("signed", 4), 2: StackType("unsigned", 1), 3: StackType("float", 8),
+         4: StackType("float", 4), 5: StackType("signed", 8)}  # fmt: skip
+HANDED = {  # DW_OP_reg5, and as of a type: as an int of it, as a double in a vector, a short one
+    b"\x55": pack("<q", -2), b"\xa5\x05\x01": pack("<q", -2), b"\xf5\x11\x03": pack("<dd", 1.5, 0),
+    b"\xa5\x11\x03": pack("<f", 1.5),
+}  # fmt: skip
 
 
 class Unit:
@@ -50,9 +48,9 @@ class Frame:
 
 
 def find_entry_value(expression):
-    if expression != ENTRY:
+    if expression not in HANDED:
         raise Unlocatable("unknown", "what the caller handed over is not known")
-    return 99
+    return HANDED[expression]
 
 
 def scope(frame=None):
@@ -75,7 +73,7 @@ def place_of(*parts, frame=None):
 
 def value_of(*parts):
     """A number that an expression leaves on its stack."""
-    return find_value(b"".join(parts), scope())
+    return int.from_bytes(find_content(b"".join(parts), scope())[:8], "little")
 
 
 def sleb(value):
@@ -98,8 +96,10 @@ def sleb(value):
         ("9e 02 aabb", ConstantPlace(b"\xaa\xbb")),  # DW_OP_implicit_value
         ("a0 50000000 04", PointeePlace(MemoryPlace(0x50), None, 4)),  # DW_OP_implicit_pointer
         ("f2 50000000 7f", PointeePlace(MemoryPlace(0x50), None, -1)),  # GNU's
-        ("a3 01 55 9f", ConstantPlace(pack("<Q", 99))),  # DW_OP_entry_value
-        ("f3 01 55 9f", ConstantPlace(pack("<Q", 99))),  # GNU's
+        ("a3 01 55 9f", ConstantPlace(pack("<q", -2))),  # DW_OP_entry_value
+        ("f3 01 55 9f", ConstantPlace(pack("<q", -2))),  # GNU's
+        ("f3 03 f5 11 03 9f", ConstantPlace(pack("<d", 1.5))),  # of xmm0, as a double
+        ("a3 03 a5 05 01 9f", ConstantPlace(pack("<i", -2))),  # of rdi, as an int
         ("", LostPlace("optimized_out", "")),
     ],
 )
@@ -114,6 +114,7 @@ def test_places(expression, place):
         ("7c 00", "unknown", "a register that is not known"),
         ("76 10 06", "not_in_dump", "memory at 0x5010"),  # DW_OP_deref
         ("a3 01 54", "unknown", "handed over"),
+        ("a3 03 a5 11 03 9f", "unknown", "of another size"),
         ("0e 0000000000000000 9b", "unknown", "of the thread"),
         ("0e 0000000000000000 e0", "unknown", "of the thread"),
         ("50 f0", "", ""),  # DW_OP_GNU_uninit behind a register: damage, see below

@@ -9,6 +9,7 @@ from struct import unpack_from
 import pytest
 
 from crashtool.formats.dwarf.call_sites import (
+    describe_function,
     find_call,
     find_rule,
     leads_to,
@@ -270,7 +271,8 @@ __attribute__((noinline, noclone)) int other(int n);
 __attribute__((noinline, noclone)) int jumps(int n) { return n > 3 ? other(n - 1) : n; }
 __attribute__((noinline, noclone)) int other(int n) { return n & 1 ? jumps(n * 2) : n; }
 __attribute__((noinline, noclone)) int stays(int n) { return jumps(n) + 1; }
-int main(int argc, char **argv) { return stays(argc) + other(argc); }
+__attribute__((noinline, noclone)) int leaps(int n) { return n > 3 ? stays(n - 1) : n; }
+int main(int argc, char **argv) { return leaps(argc) + other(argc); }
 """
 
 
@@ -287,6 +289,7 @@ def test_a_function_that_can_jump_back_to_itself_has_no_known_arguments(tmp_path
         return may_return_to_itself(lookup.find_entries(find_function(data, name) + 1).function)
 
     assert (asked("jumps"), asked("other"), asked("stays")) == (True, True, False)
+    assert not asked("leaps")  # what it jumps to goes nowhere from there
 
 
 def test_a_call_is_known_by_where_it_returns_and_what_it_calls(tmp_path):
@@ -299,11 +302,77 @@ def test_a_call_is_known_by_where_it_returns_and_what_it_calls(tmp_path):
     start = find_function(data, "stays")
     stays = lookup.find_entries(start + 1).function
     jumps, other = (
-        lookup.find_entries(find_function(data, name) + 1).function for name in ("jumps", "other")
+        describe_function(lookup.find_entries(find_function(data, name) + 1).function, 0, 0)
+        for name in ("jumps", "other")
     )
     returns = [place for place in range(start, start + 32) if find_call(stays, place)]
     assert len(returns) == 1
     call = find_call(stays, returns[0])
-    assert (leads_to(call, jumps), leads_to(call, other)) == (True, False)
+    assert (leads_to(call, jumps, 0), leads_to(call, other, 0)) == (True, False)
+    assert jumps.name == "jumps"
+    assert not leads_to(call, jumps._replace(base=0x1000), 0)  # another file's of the same name
     assert find_rule(call, bytes((0x55,)))  # what is handed over in rdi
     assert find_rule(call, bytes((0x54,))) is None
+
+
+OWNING = """
+struct state { int a, b; };
+static int counter = 1; namespace app { state *current; namespace { int hidden[4]; } }
+extern state *elsewhere; extern "C" { extern int plain[8]; }
+int main(int argc, char **) {
+  counter += argc;
+  return app::current->a + app::hidden[argc] + counter + elsewhere->b + plain[argc];
+}
+"""
+ELSEWHERE = """
+struct state { int a, b; };
+state *elsewhere; extern "C" { int plain[8]; }
+"""
+
+
+@pytest.mark.parametrize("compiler", ["g++", "clang++"])
+@pytest.mark.parametrize("version", [4, 5])
+def test_a_variable_of_no_function_is_found_by_its_address(tmp_path, compiler, version):
+    need(compiler)
+    for name, text in {"a.cc": OWNING, "b.cc": ELSEWHERE}.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    line = [compiler, "-O0", f"-gdwarf-{version}", "-w", "-o", "program", "a.cc", "b.cc"]
+    subprocess.run(line, check=True, cwd=tmp_path)
+    data = (tmp_path / "program").read_bytes()
+    symbols = FunctionNames(data, find_symbol_tables(data), (range(1 << 40),))
+    lookup = DwarfLookup(open_all_sections(data), symbols)
+    start = find_function(data, "main") + 4
+    find = lookup.find_variables(start, "x86_64")[-1].find_static
+    places = find_objects(data)
+    told = {
+        name: find(place + inner)
+        for name, inner in {
+            "counter": 0,
+            "current": 7,
+            "hidden": 12,
+            "elsewhere": 0,
+            "plain": 31,
+        }.items()
+        for place in places[name]
+    }
+    assert {name: (row.name, row.type.name) for name, row in told.items()} == {
+        "counter": ("counter", "int"),
+        "current": ("current", "state*"),
+        "hidden": ("hidden", "int[4]"),
+        "elsewhere": ("elsewhere", "state*"),
+        "plain": ("plain", "int[8]"),
+    }
+    assert (
+        find(places["plain"][0] + 32) is None or "plain" not in find(places["plain"][0] + 32).name
+    )
+    assert find(1 << 40) is None
+
+
+def find_objects(data):
+    """Where variables are, by the plain names in those that linkers know."""
+    symbols = FunctionNames(data, find_symbol_tables(data), (range(1 << 40),))
+    found = {}
+    for name in ("counter", "current", "hidden", "elsewhere", "plain"):
+        starts = [place for place in range(0, 1 << 16, 4) if name in symbols.name_variable(place)]
+        found[name] = starts[:1]
+    return found

@@ -10,6 +10,7 @@ from crashtool.formats.pdb.data_types import DataTypes
 from crashtool.formats.pdb.lookup import PdbLookup
 from crashtool.formats.pdb.type_hash import FORWARD, HAS_UNIQUE_NAME, SCOPED, TypeDefinitions
 from crashtool.formats.pdb.type_names import TypeNames
+from tests.services.analyze.variables.frames import MadeFrame
 from tests.synth.pdb import PdbBuilder
 
 INT, SHORT, UNSIGNED, DOUBLE, CHAR = 0x74, 0x11, 0x75, 0x41, 0x70
@@ -94,7 +95,7 @@ def test_a_structure_has_bases_members_and_bit_fields_but_no_static_members(buil
     fields = add_fields(
         builder,
         pad(struct.pack("<HHIH", cv.LF_BCLASS, 3, base, 8)),
-        pad(struct.pack("<HHIIHH", cv.LF_VBCLASS, 3, base, INT, 0, 1)),
+        pad(struct.pack("<HHIIHH", cv.LF_VBCLASS, 3, base, INT, 8, 2)),
         pad(struct.pack("<HHIIHH", cv.LF_IVBCLASS, 3, base, INT, 0, 1)),
         pad(struct.pack("<HHI", cv.LF_VFUNCTAB, 0, 0x603)),
         pad(struct.pack("<HHI", cv.LF_STMEMBER, 3, INT) + text("count")),
@@ -121,6 +122,12 @@ def test_a_structure_has_bases_members_and_bit_fields_but_no_static_members(buil
         ("hi", "unsigned int", 12, 20, 10, False),
         ("y", "double", 16, 0, 0, False),
     ]
+    find = found.details.members[1].find_offset
+    memory = {0x108: struct.pack("<Q", 0x9000), 0x9000: struct.pack("<3i", -8, 5, 32)}
+    assert find(MadeFrame(memory=memory), 0x100) == 8 + 32
+    del memory[0x9000]
+    assert find(MadeFrame(memory=memory), 0x100) is None
+    assert find(MadeFrame(), 0x100) is None
 
 
 def test_a_list_of_fields_goes_on_in_another(builder):

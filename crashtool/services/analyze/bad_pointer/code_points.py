@@ -20,7 +20,8 @@ from crashtool.services.analyze.bad_pointer.access_paths import AccessPath, desc
 
 if TYPE_CHECKING:
     from crashtool.formats.variables.data_type import DataType
-    from crashtool.formats.variables.frame_view import FrameView
+    from crashtool.formats.variables.frame_view import CalledFunction, FrameView
+    from crashtool.formats.variables.places import FoundScope, FoundVariable, Place
     from crashtool.services.analyze.bad_pointer.known_values import KnownValues
     from crashtool.services.analyze.bad_pointer.register_flow import FlowPoint
 
@@ -51,6 +52,9 @@ class PointView:
     def read_memory(self, address: int, size: int) -> bytes | None:
         """Memory as it is at the crash."""
         return self._view.read_memory(address, size)
+
+    def find_handed(self, called: CalledFunction, expression: bytes) -> bytes | None:
+        """None: it stands at no call."""
 
     @property
     def cfa(self) -> int | None:
@@ -112,7 +116,21 @@ class CodePoints:
                 offset = address - place.address
                 path = describe_inside(variable.name, variable.type, offset, size)
                 paths.setdefault(scope, []).append(path or AccessPath("", None))
-        return _choose(paths)
+        return _choose(paths) if paths else self._name_static(number, address, size)
+
+    def _name_static(self, number: int, address: int, size: int) -> AccessPath | None:
+        """What is in memory that a variable in no function is in."""
+        scopes = self._find_scopes(self.points[number].instruction.address)
+        find = scopes[-1].find_static if scopes else None
+        try:
+            variable = find(address - self._view.base) if find else None
+            place = variable.locate(self._view) if variable else None
+        except MalformedFile:
+            return None
+        if variable is None or not isinstance(place, MemoryPlace):
+            return None
+        path = describe_inside(variable.name, variable.type, address - place.address, size)
+        return path if path and path.type else None
 
     def _place(self, number: int) -> list[PlacedVariable]:
         if number not in self._placed:

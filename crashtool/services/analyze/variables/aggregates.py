@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from crashtool.formats.variables.places import MemoryPlace
 from crashtool.model.variables import Value
 from crashtool.services.analyze.variables.content import LostValue, lose
 from crashtool.services.analyze.variables.scalars import (
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 BITS = 8
 MAX_ELEMENTS = 1 << 40
+MAX_OBJECT = 1 << 24  # bytes
 
 
 def read_members(at: Spot, value: Value) -> Value:
@@ -88,15 +90,16 @@ def _choose_variant(at: Spot) -> tuple[Member, ...]:
 
 
 def _read_member(at: Spot, member: Member) -> Value:
-    if member.offset is None:
+    offset = _find_virtual_base(at, member) if member.offset is None else member.offset
+    if offset is None:
         reason = "where it begins is known to the running program alone"
         return Value(member.type.name, "unknown", reason=reason, name=member.name)
     if not member.bit_size:
-        return at.reader.read(at.move(member.type, member.offset), member.name)
+        return at.reader.read(at.move(member.type, offset), member.name)
     value = Value(member.type.name, name=member.name)
     size = (member.bit_offset + member.bit_size + BITS - 1) // BITS
     try:
-        number = int.from_bytes(at.read_bytes(member.offset, size), "little") >> member.bit_offset
+        number = int.from_bytes(at.read_bytes(offset, size), "little") >> member.bit_offset
         number &= (1 << member.bit_size) - 1
         if is_signed(member.type) and number >> member.bit_size - 1:
             number -= 1 << member.bit_size
@@ -104,6 +107,14 @@ def _read_member(at: Spot, member: Member) -> Value:
         return value._replace(text=str(number) if is_plain else format_scalar(member.type, number))
     except LostValue as lost:
         return value._replace(state=lost.state, reason=lost.reason)
+
+
+def _find_virtual_base(at: Spot, member: Member) -> int | None:
+    """Where a virtual base begins, by the tables that its object leads to; None if not known."""
+    if member.find_offset is None or not isinstance(at.place, MemoryPlace):
+        return None
+    offset = member.find_offset(at.reader.frame, at.place.address + at.offset)
+    return offset if offset is not None and abs(offset) < MAX_OBJECT else None
 
 
 def read_array(at: Spot, value: Value) -> Value:

@@ -1,31 +1,31 @@
-"""What libraries' types have in common: letters, spans of elements, nodes, smart pointers."""
+"""What libraries' types have in common: letters, spans of elements, smart pointers."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from itertools import islice
+from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeAlias
 
 from crashtool.formats.named_tuple import NamedTuple
+from crashtool.model.variables import Value
 from crashtool.services.analyze.variables.aggregates import (
     find_element_size,
     gather,
     read_elements,
 )
-from crashtool.services.analyze.variables.content import LostValue, lose
-from crashtool.services.analyze.variables.parts import MemberPart, find_part
+from crashtool.services.analyze.variables.content import lose
+from crashtool.services.analyze.variables.parts import find_part
 from crashtool.services.analyze.variables.pointers import NULL, read_counted_text, read_target
 
 if TYPE_CHECKING:
     from crashtool.formats.variables.data_type import DataType
-    from crashtool.model.variables import Value
+    from crashtool.services.analyze.variables.parts import MemberPart
     from crashtool.services.analyze.variables.spot import Spot
 
 # What reads a type of a library; None where the members are not those of the library's.
 Shape: TypeAlias = Callable[["Spot", "Value"], "Value | None"]
 MAX_ELEMENTS = 1 << 40
-MAX_STEPS = 1 << 12  # from node to node
-DEEPEST = 16  # types inside one another
+BITS = 8
+NOTHING = "nothing"
 
 
 def read_letters(
@@ -64,14 +64,42 @@ def read_only_member(at: Spot, value: Value, name: str) -> Value | None:
     return content._replace(type=value.type, name=value.name)
 
 
-def read_smart(at: Spot, value: Value, pointer: MemberPart) -> Value:
-    """A smart pointer, by the pointer in it."""
+class Owners(NamedTuple):
+    """Where a shared pointer's owners are counted: the members that lead there, and by how many the
+    number is less than they are.
+    """
+
+    block: str
+    number: str
+    less: int = 0
+
+
+def read_smart(at: Spot, value: Value, pointer: MemberPart, owners: Owners | None = None) -> Value:
+    """A smart pointer, by the pointer in it. Nothing is behind one that nobody owns any more."""
     address = at.read_word(pointer.offset)
+    count = _count_owners(at, owners) if owners else None
+    if count is not None and count < 1:
+        return value._replace(text="expired")
     target = pointer.type.details.target
-    value = value._replace(text=f"{address:#x}" if address else NULL)
+    words = "" if count is None else f" ({count} owner{'' if count == 1 else 's'})"
+    value = value._replace(text=f"{address:#x}{words}" if address else NULL)
     if not address or target is None or at.pointers >= at.reader.limits.pointers:
         return value
     return value._replace(pointee=read_target(at, target, address))
+
+
+def _count_owners(at: Spot, owners: Owners) -> int | None:
+    """How many own what a pointer leads to; None where the dump does not hold their number."""
+    block = find_part(at.kind, owners.block)
+    target = block.type.details.target if block and block.type.kind == "pointer" else None
+    count = find_part(target, owners.number) if target else None
+    if block is None or count is None or not (address := at.read_word(block.offset)):
+        return None
+    size = count.type.size or 0
+    content = at.reader.frame.read_memory(address + count.offset, size) if size else None
+    if content is None:
+        return None
+    return int.from_bytes(content, "little", signed=True) + owners.less
 
 
 def read_held(at: Spot, value: Value, flag: MemberPart, held: MemberPart) -> Value:
@@ -80,83 +108,38 @@ def read_held(at: Spot, value: Value, flag: MemberPart, held: MemberPart) -> Val
     if state not in (0, 1):
         lose("whether it holds a value makes no sense")
     if not state:
-        return value._replace(text="nothing")
+        return value._replace(text=NOTHING)
     return gather(value, [at.reader.read(at.move(held.type, held.offset), "value")])
 
 
-class TreeLinks(NamedTuple):
-    """Which word of a node is the link to another."""
+def read_chosen(at: Spot, value: Value, number: MemberPart, offset: int) -> Value | None:
+    """A std::variant: the one of its types that a number says, at `offset`."""
+    arguments, size = at.kind.details.arguments, number.type.size
+    if not size or not arguments:
+        return None
+    chosen = at.read_word(number.offset, size)
+    if chosen == (1 << BITS * size) - 1:
+        return value._replace(text=NOTHING)
+    if chosen >= len(arguments):
+        lose(f"{chosen} is none of its alternatives")
+    held = at.reader.read(at.move(arguments[chosen], offset), "value")
+    return gather(value._replace(text=f"alternative {chosen}"), [held])
 
-    parent: int
-    left: int
-    right: int
 
-
-def read_nodes(
-    at: Spot,
-    value: Value,
-    element: DataType,
-    nodes: Iterator[int],
-    count: int,
-    behind: int,
-) -> Value:
-    """The values that nodes hold behind `behind` bytes of links, as far as they are aligned."""
-    find_element_size(element)
+def read_bits(at: Spot, value: Value, start: int, count: int) -> Value:
+    """A std::vector of bool: bits from the lowest of the first byte on."""
     if not 0 <= count < MAX_ELEMENTS:
-        lose("how many elements it has makes no sense")
-    alignment = find_alignment(element)
-    behind += -behind % alignment
-    spots = (at.follow(element, node + behind) for node in islice(nodes, count))
-    try:
-        read = read_elements(at, value, spots, count)
-    except LostValue as lost:
-        read = value._replace(state=lost.state)
-    words = f"{count} element{'' if count == 1 else 's'}"
-    return read._replace(reason=words) if read.state != "value" else read._replace(text=words)
-
-
-def walk_links(at: Spot, node: int) -> Iterator[int]:
-    """Nodes whose first word is the next one."""
-    for _ in range(MAX_STEPS):
-        yield node
-        node = _read_link(at, node, 0)
-
-
-def walk_tree(at: Spot, node: int, links: TreeLinks) -> Iterator[int]:
-    """The nodes of a tree from the leftmost on, in order. LostValue where one is not known."""
-    left_steps = MAX_STEPS
-    while left_steps:
-        yield node
-        following = _read_link(at, node, links.right)
-        step = links.left
-        if not following:  # up to the first whose left side has been
-            following, child = _read_link(at, node, links.parent), node
-            while left_steps and child == _read_link(at, following, links.right):
-                following, child = _read_link(at, following, links.parent), following
-                left_steps -= 1
-            node = following
-        else:
-            while following and left_steps:
-                node, following = following, _read_link(at, following, step)
-                left_steps -= 1
-        left_steps = max(0, left_steps - 1)
-
-
-def _read_link(at: Spot, node: int, number: int) -> int:
-    width = at.reader.width
-    content = at.reader.frame.read_memory(node + number * width, width)
+        lose("where it begins and ends makes no sense")
+    most = min(count, at.reader.limits.length)
+    content = at.reader.frame.read_memory(start, (most + BITS - 1) // BITS) if most else b""
     if content is None:
-        raise LostValue("not_in_dump", f"memory at {node:#x}")
-    return int.from_bytes(content, "little")
-
-
-def find_alignment(kind: DataType, left: int = DEEPEST) -> int:
-    """What a type's address is a multiple of, where nobody has asked for more."""
-    details = kind.details
-    if kind.kind in ("struct", "union") and left:
-        members = (member.type for member in details.members if member.offset is not None)
-        return max((find_alignment(member, left - 1) for member in members), default=1)
-    if kind.kind == "array" and details.target is not None and left:
-        return find_alignment(details.target, left - 1)
-    size = kind.size or 1
-    return min(size & -size, 16)
+        return count_elements(value._replace(state="not_in_dump"), count, start)
+    children = [
+        Value(
+            "bool",
+            text=("false", "true")[content[place // BITS] >> place % BITS & 1],
+            name=f"[{place}]",
+        )
+        for place in range(most)
+    ]
+    return count_elements(gather(value, children, count - most), count, start)

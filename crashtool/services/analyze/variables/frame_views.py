@@ -7,7 +7,10 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from crashtool.formats.variables.frame_view import FrameView
+    from collections.abc import Callable, Mapping, Sequence
+
+    from crashtool.formats.variables.frame_view import CalledFunction, FrameView
+    from crashtool.formats.variables.places import FoundScope
     from crashtool.model.crash import Frame
     from crashtool.services.unwind.machine import Machine
     from crashtool.services.unwind.unwind_context import StackFrame
@@ -37,6 +40,7 @@ class StackFrameView:
         self.answers: dict[object, object] = {}
         self.is_proven = is_proven
         self.vectors: Mapping[str, bytes] = {}
+        self.find_scopes: Callable[[], Sequence[FoundScope]] = tuple
         self._registers = step.registers
         self._width = machine.width
         self._stack_pointer = machine.stack_pointer
@@ -59,6 +63,12 @@ class StackFrameView:
     def read_memory(self, address: int, size: int) -> bytes | None:
         """Memory of the process; None where neither dump nor file holds all of it."""
         return self._read_memory(address, size)
+
+    def find_handed(self, called: CalledFunction, expression: bytes) -> bytes | None:
+        """What it handed to a function of another module, by the debug information of its own."""
+        scopes = self.find_scopes() if self.is_proven else ()
+        find = scopes[-1].find_handed if scopes else None
+        return find(self, called, expression) if find else None
 
     @property
     def cfa(self) -> int | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from crashtool.formats.named_tuple import NamedTuple
@@ -85,13 +86,19 @@ def add_variables(
         hit = loaded.tables.find_function(address - loaded.base)
         return hit.name if hit and hit.start + loaded.base == address else ""
 
+    def find_scopes(number: int) -> list[FoundScope]:
+        frame = stack.frames[number]
+        loaded = find_loaded(frame.instruction) if frame.function else None
+        return loaded.tables.find_variables(frame.instruction - loaded.base) if loaded else []
+
+    for number, view in enumerate(views):
+        view.find_scopes = partial(find_scopes, number)
     budget = ValueBudget()
     count = min(len(stack.frames), MAX_FRAMES if wanted.all_frames else 1)
     frames = list(stack.frames)
     for number in reversed(range(count)):
         frame = frames[number]
-        loaded = find_loaded(frame.instruction) if frame.function else None
-        scopes = loaded.tables.find_variables(frame.instruction - loaded.base) if loaded else []
+        scopes = find_scopes(number)
         if len(scopes) == len(frame.inlines) + 1:
             machine = stack.machine
             reader = ValueReader(

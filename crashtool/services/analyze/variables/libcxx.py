@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from crashtool.services.analyze.variables.aggregates import find_element_size
 from crashtool.services.analyze.variables.containers import (
+    Owners,
     Shape,
-    TreeLinks,
     read_held,
     read_letters,
-    read_nodes,
     read_only_member,
     read_smart,
     read_span,
-    walk_tree,
 )
 from crashtool.services.analyze.variables.content import lose
+from crashtool.services.analyze.variables.nodes import (
+    TreeLinks,
+    find_address,
+    read_nodes,
+    walk_tree,
+)
 from crashtool.services.analyze.variables.parts import MemberPart, find_part, find_path
 from crashtool.services.analyze.variables.scalars import quote
 
@@ -24,6 +29,8 @@ if TYPE_CHECKING:
     from crashtool.model.variables import Value
     from crashtool.services.analyze.variables.spot import Spot
 
+EMPTY = re.compile(r", 0(?:ul|UL)?>$")
+OWNERS = Owners("__cntrl_", "__shared_owners_", 1)
 IS_LONG, IS_LONG_ALTERNATE = 0x01, 0x80  # marks in the byte that has a short string's length
 
 
@@ -79,7 +86,7 @@ def read_smart_pointer(at: Spot, value: Value) -> Value | None:
     pointer = _find_value(at, "__ptr_")
     if pointer is None or pointer.type.kind != "pointer":
         return None
-    return read_smart(at, value, pointer)
+    return read_smart(at, value, pointer, OWNERS)
 
 
 def read_optional(at: Spot, value: Value) -> Value | None:
@@ -100,11 +107,14 @@ def read_tree(at: Spot, value: Value) -> Value | None:
     if total is None or total.type.kind != "base":
         return None
     count = at.read_word(tree.offset + total.offset)
-    nodes = walk_tree(
-        at, at.read_word(tree.offset + first.offset), TreeLinks(parent=2, left=0, right=1)
-    )
+    top = find_part(tree.type, "__pair1_") or find_part(tree.type, "__end_node_")
+    if top is None:
+        return None
+    width, end = at.reader.width, find_address(at, tree.offset + top.offset)
+    links = TreeLinks(parent=2 * width, left=0, right=width)
+    nodes = walk_tree(at, at.read_word(tree.offset + first.offset), links, end)
     element = tree.type.details.arguments[0]
-    return read_nodes(at, value, element, nodes, count, 3 * at.reader.width + 1)
+    return read_nodes(at, value, element, nodes, count, 3 * width + 1)
 
 
 def read_map_value(at: Spot, value: Value) -> Value | None:
@@ -117,6 +127,8 @@ def read_map_value(at: Spot, value: Value) -> Value | None:
 
 def read_array(at: Spot, value: Value) -> Value | None:
     """std::array."""
+    if EMPTY.search(at.kind.plain_name):  # it has room for one, which is none
+        return value
     return read_only_member(at, value, "__elems_")
 
 
@@ -134,4 +146,5 @@ SHAPES: dict[str, tuple[Shape, ...]] = {
     "multiset": (read_tree,),
     "array": (read_array,),
     "__value_type": (read_map_value,),
+    "__hash_value_type": (read_map_value,),
 }

@@ -8,7 +8,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from crashtool.services.analyze.variables import libcxx, libstdcxx, msvc_library
+from crashtool.services.analyze.variables import (
+    libcxx,
+    libcxx_sequences,
+    libstdcxx,
+    libstdcxx_holders,
+    libstdcxx_sequences,
+    msvc_library,
+)
 
 if TYPE_CHECKING:
     from crashtool.formats.variables.data_type import DataType
@@ -18,7 +25,10 @@ if TYPE_CHECKING:
 
 LIBRARIES: tuple[dict[str, tuple[Shape, ...]], ...] = (
     libstdcxx.SHAPES,
+    libstdcxx_sequences.SHAPES,
+    libstdcxx_holders.SHAPES,
     libcxx.SHAPES,
+    libcxx_sequences.SHAPES,
     msvc_library.SHAPES,
 )
 NAMESPACES = ("std::__cxx11::", "std::__1::", "std::__ndk1::", "std::__debug::", "std::")

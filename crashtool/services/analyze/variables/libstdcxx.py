@@ -4,29 +4,40 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from crashtool.services.analyze.variables.aggregates import find_element_size
 from crashtool.services.analyze.variables.containers import (
+    Owners,
     Shape,
-    TreeLinks,
     read_held,
     read_letters,
-    read_nodes,
     read_only_member,
     read_smart,
     read_span,
-    walk_links,
+)
+from crashtool.services.analyze.variables.content import LostValue, lose
+from crashtool.services.analyze.variables.nodes import (
+    TreeLinks,
+    find_address,
+    read_nodes,
+    walk_chain,
     walk_tree,
 )
 from crashtool.services.analyze.variables.parts import MemberPart, find_part, find_path
+from crashtool.services.analyze.variables.pointers import read_counted_text
 
 if TYPE_CHECKING:
     from crashtool.formats.variables.data_type import DataType
     from crashtool.model.variables import Value
     from crashtool.services.analyze.variables.spot import Spot
 
+OWNERS = Owners("_M_pi", "_M_use_count")
+
 
 def read_string(at: Spot, value: Value) -> Value | None:
     """std::string: a pointer to its letters, which may be inside it, and their number."""
     holder, length = find_part(at.kind, "_M_dataplus"), find_part(at.kind, "_M_string_length")
+    if holder is not None and length is None:
+        return _read_shared_string(at, value)
     if holder is None or length is None:
         return None
     arguments = at.kind.details.arguments
@@ -36,6 +47,24 @@ def read_string(at: Spot, value: Value) -> Value | None:
     if pointer is None:
         return None
     return read_letters(at, value, pointer.offset, length, pointer.type.details.target)
+
+
+def _read_shared_string(at: Spot, value: Value) -> Value | None:
+    """A std::string of before C++11: three words stand before its letters, which strings may share:
+    their number, how many there is room for, and who has them.
+    """
+    pointer = find_path(at.kind, "_M_dataplus", "_M_p")
+    if pointer is None or pointer.type.kind != "pointer":
+        return None
+    address, width = at.read_word(pointer.offset), at.reader.width
+    head = at.reader.frame.read_memory(address - 3 * width, 2 * width)
+    if head is None:
+        raise LostValue("not_in_dump", f"memory at {address - 3 * width:#x}")
+    count, room = (int.from_bytes(part, "little") for part in (head[:width], head[width:]))
+    if count > room:
+        lose("its length makes no sense")
+    size = find_element_size(pointer.type.details.target)
+    return value._replace(text=read_counted_text(at, address, count, size) if count else '""')
 
 
 def read_string_view(at: Spot, value: Value) -> Value | None:
@@ -67,7 +96,7 @@ def read_shared_pointer(at: Spot, value: Value) -> Value | None:
     pointer = find_part(at.kind, "_M_ptr")
     if pointer is None or pointer.type.kind != "pointer":
         return None
-    return read_smart(at, value, pointer)
+    return read_smart(at, value, pointer, OWNERS)
 
 
 def _find_pointer(kind: DataType, name: str) -> MemberPart | None:
@@ -102,9 +131,11 @@ def read_tree(at: Spot, value: Value) -> Value | None:
     if len(arguments) < 2 or not arguments[1].size:  # noqa: PLR2004 (a key, then what is held)
         return None
     count = at.read_word(tree.offset + total.offset)
-    first = at.read_word(tree.offset + header.offset + 2 * at.reader.width)
-    nodes = walk_tree(at, first, TreeLinks(parent=1, left=2, right=3))
-    return read_nodes(at, value, arguments[1], nodes, count, 4 * at.reader.width)
+    width = at.reader.width
+    first = at.read_word(tree.offset + header.offset + 2 * width)
+    end = find_address(at, tree.offset + header.offset)
+    nodes = walk_tree(at, first, TreeLinks(width, 2 * width, 3 * width), end)
+    return read_nodes(at, value, arguments[1], nodes, count, 4 * width)
 
 
 def read_list(at: Spot, value: Value) -> Value | None:
@@ -112,10 +143,11 @@ def read_list(at: Spot, value: Value) -> Value | None:
     head = find_path(at.kind, "_M_impl", "_M_node")
     next_part, total = find_path(at.kind, "_M_node", "_M_next"), find_part(at.kind, "_M_size")
     arguments = at.kind.details.arguments
-    if head is None or next_part is None or total is None or not arguments:
+    if head is None or next_part is None or not arguments:
         return None
-    count, first = at.read_word(total.offset), at.read_word(next_part.offset)
-    nodes = walk_links(at, first)
+    first = at.read_word(next_part.offset)
+    count = at.read_word(total.offset) if total else None  # before C++11 it was not kept
+    nodes = walk_chain(at, first, find_address(at, next_part.offset))
     return read_nodes(at, value, arguments[0], nodes, count, 2 * at.reader.width)
 
 
@@ -130,7 +162,7 @@ def read_hash_table(at: Spot, value: Value) -> Value | None:
     if len(arguments) < 2 or not arguments[1].size:  # noqa: PLR2004 (a key, then what is held)
         return None
     count = at.read_word(table.offset + total.offset)
-    nodes = walk_links(at, at.read_word(table.offset + first.offset))
+    nodes = walk_chain(at, at.read_word(table.offset + first.offset))
     return read_nodes(at, value, arguments[1], nodes, count, at.reader.width)
 
 

@@ -22,6 +22,7 @@ class Limits(NamedTuple):
 
 SHOWN = Limits()
 MAX_VALUES = 1 << 16  # of all variables of a stack
+MAX_STEPS = 1 << 17  # from node to node in them
 
 
 class ValueBudget:
@@ -29,3 +30,4 @@ class ValueBudget:
 
     def __init__(self, left: int = MAX_VALUES) -> None:
         self.left = left
+        self.steps = MAX_STEPS

@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import islice
 from typing import TYPE_CHECKING
 
 from crashtool.services.analyze.variables.aggregates import find_element_size, read_elements
 from crashtool.services.analyze.variables.containers import (
-    MAX_STEPS,
+    Owners,
     Shape,
     count_elements,
     read_held,
     read_letters,
-    read_nodes,
     read_only_member,
     read_smart,
     read_span,
-    walk_links,
 )
 from crashtool.services.analyze.variables.content import LostValue, lose
+from crashtool.services.analyze.variables.nodes import (
+    TreeLinks,
+    read_link,
+    read_nodes,
+    walk_chain,
+    walk_tree,
+)
 from crashtool.services.analyze.variables.parts import MemberPart, find_part, find_path
 from crashtool.services.analyze.variables.scalars import quote
 
@@ -28,6 +32,7 @@ if TYPE_CHECKING:
     from crashtool.model.variables import Value
     from crashtool.services.analyze.variables.spot import Spot
 
+OWNERS = Owners("_Rep", "_Uses")
 DEQUE_BLOCK = 16  # bytes of a block, or one element where that is larger (deque, _Block_size)
 
 
@@ -79,7 +84,7 @@ def read_shared_pointer(at: Spot, value: Value) -> Value | None:
     pointer = find_part(at.kind, "_Ptr")
     if pointer is None or pointer.type.kind != "pointer" or find_part(at.kind, "_Rep") is None:
         return None
-    return read_smart(at, value, pointer)
+    return read_smart(at, value, pointer, OWNERS)
 
 
 def read_optional(at: Spot, value: Value) -> Value | None:
@@ -97,11 +102,12 @@ def read_tree(at: Spot, value: Value) -> Value | None:
     if head_node is None:
         return None
     head, count, node, held = head_node
-    names = ("_Left", "_Parent", "_Right")
-    links = [part.offset for name in names if (part := find_part(node, name)) is not None]
-    if len(links) != len(names):
+    names = ("_Parent", "_Left", "_Right")
+    offsets = [part.offset for name in names if (part := find_part(node, name)) is not None]
+    if len(offsets) != len(names):
         return None
-    nodes = _walk_tree(at, head, *links)
+    links = TreeLinks(*offsets)
+    nodes = _walk_tree(at, head, links)
     return read_nodes(at, value, held.type, nodes, count, held.offset)
 
 
@@ -122,7 +128,7 @@ def _read_ring(at: Spot, value: Value, ring: MemberPart) -> Value | None:
     if head_node is None or following is None or following.offset:
         return None
     head, count, _, held = head_node
-    nodes = islice(walk_links(at, head), 1, None)
+    nodes = _walk_ring(at, head)
     return read_nodes(at, value, held.type, nodes, count, held.offset)
 
 
@@ -139,32 +145,12 @@ def _find_head(at: Spot, holder: MemberPart) -> tuple[int, int, DataType, Member
     return at.read_word(holder.offset + head.offset), count, node, held
 
 
-def _walk_tree(at: Spot, head: int, left: int, parent: int, right: int) -> Iterator[int]:
-    """The nodes in order. LostValue where one is not known."""
-    node = _read_link(at, head + left)
-    steps = MAX_STEPS
-    while node != head and steps > 0:
-        yield node
-        following, child = _read_link(at, node + right), node
-        is_down = following != head
-        if is_down:
-            while (lower := _read_link(at, following + left)) != head and steps > 0:
-                following = lower
-                steps -= 1
-        else:
-            following = _read_link(at, node + parent)
-            while following != head and child == _read_link(at, following + right) and steps > 0:
-                child, following = following, _read_link(at, following + parent)
-                steps -= 1
-        node = following
-        steps -= 1
+def _walk_tree(at: Spot, head: int, links: TreeLinks) -> Iterator[int]:
+    yield from walk_tree(at, read_link(at, head, links.left), links, head, none=head)
 
 
-def _read_link(at: Spot, address: int) -> int:
-    content = at.reader.frame.read_memory(address, at.reader.width)
-    if content is None:
-        raise LostValue("not_in_dump", f"memory at {address:#x}")
-    return int.from_bytes(content, "little")
+def _walk_ring(at: Spot, head: int) -> Iterator[int]:
+    yield from walk_chain(at, read_link(at, head), head)
 
 
 def read_deque(at: Spot, value: Value) -> Value | None:
@@ -184,7 +170,7 @@ def read_deque(at: Spot, value: Value) -> Value | None:
 
     def walk_spots() -> Iterator[Spot]:
         for number in range(start, start + count):
-            place = _read_link(at, table + number // each % ring * width)
+            place = read_link(at, table + number // each % ring * width)
             yield at.follow(element, place + number % each * size)
 
     try:

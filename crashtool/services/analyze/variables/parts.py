@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from crashtool.formats.variables.data_type import DataType
 
 MAX_TYPES = 64  # that are looked into
-DEEPEST = 8
+DEEPEST = 12
 
 
 class MemberPart(NamedTuple):

@@ -28,6 +28,9 @@ class Reading(Protocol):
     def take_room(self) -> bool:
         """Whether a further value may be read."""
 
+    def take_step(self) -> None:
+        """Count one link that is followed. LostValue when too many were."""
+
     def name_code(self, address: int) -> str:
         """The name of the function at an address; "" for none."""
 

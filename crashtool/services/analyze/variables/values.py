@@ -15,6 +15,7 @@ from crashtool.services.analyze.variables.limits import SHOWN, Limits, ValueBudg
 from crashtool.services.analyze.variables.pointers import read_pointer
 from crashtool.services.analyze.variables.scalars import (
     LARGEST,
+    format_complex,
     format_float,
     format_scalar,
     read_number,
@@ -66,6 +67,12 @@ class ValueReader:
         """Whether a further value may be read."""
         return self._left > 0
 
+    def take_step(self) -> None:
+        """Count one link that is followed. LostValue when too many were."""
+        self._budget.steps -= 1
+        if self._budget.steps < 0:
+            lose("too many links were followed on this stack")
+
     def read(self, spot: Spot, name: str = "") -> Value:
         """The value at a spot."""
         self._left -= 1
@@ -99,11 +106,14 @@ class ValueReader:
 
     def _read_scalar(self, spot: Spot) -> str:
         kind = spot.kind
-        if not 0 < spot.size <= LARGEST:
+        is_complex = kind.encoding == "complex"
+        if not 0 < spot.size <= (2 * LARGEST if is_complex else LARGEST):
             lose("a number of a size that is not known")
         content = spot.read_bytes(0, spot.size)
         if kind.encoding == "float":
-            return format_float(content, self._architecture)
+            return format_float(content, self._architecture, kind.plain_name)
+        if is_complex:
+            return format_complex(content, self._architecture, kind.plain_name)
         if kind.kind == "base" and kind.encoding == "other":
             lose("a number of a kind that is not read")
         number = read_number(kind, content)

@@ -31,6 +31,9 @@ class MadeFrame:
                 return content[address - start : address - start + size]
         return None
 
+    def find_handed(self, _called, _expression):
+        return None
+
 
 def struct(name, *members, size=None, arguments=(), kind="struct", variants=None):
     """A struct of (name, type, offset) or of whole `Member`s."""

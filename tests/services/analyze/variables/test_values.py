@@ -187,6 +187,27 @@ def test_a_declared_type_and_a_virtual_base_are_not_guessed():
     assert [child.state for child in value.children] == ["unknown", "value"]
 
 
+def test_a_virtual_base_is_where_the_tables_of_its_object_say():
+    left = struct("Left", Member("x", INT, 0), size=4)
+    asked = []
+
+    def find(frame, address):
+        asked.append(address)
+        content = frame.read_memory(0x9000, 8)
+        return content and int.from_bytes(content, "little")
+
+    base = Member("Left", left, None, is_base=True, find_offset=find)
+    kind = DataType("struct", "Diamond", 16, load=lambda: Details(members=(base,)))
+    frame = MadeFrame(memory={0x100: pack("<QiI", 1, 5, 7), 0x9000: pack("<Q", 12)})
+    assert format_value(read(kind, MemoryPlace(0x100), frame)) == "{Left = {x = 7}}"
+    assert asked == [0x100]
+    lost = MadeFrame(memory={0x100: bytes(16)})
+    assert read(kind, MemoryPlace(0x100), lost).state == "unknown"
+    frame.memory[0x9000] = pack("<Q", 1 << 40)  # no offset in an object
+    assert read(kind, MemoryPlace(0x100), frame).state == "unknown"
+    assert read(kind, ConstantPlace(bytes(16)), frame).state == "unknown"
+
+
 def test_what_is_shown_is_bounded():
     wide = array(array(array(LONG, 1000), 1000), 1000)
     frame = MadeFrame(memory={0: bytes(1 << 16)})
