@@ -77,10 +77,21 @@ def make_crash(folder: Path, compiler: str) -> Path:
     line = [compiler, "-g", "-O0", "-std=c++17", "-pthread", str(source), "-o", str(program)]
     subprocess.run(line, check=True)
     subprocess.run(
-        [CRASHTOOL, "run", "--writer", "own", "--no-local-symbols", "--database",
-         str(folder / "reports"), "--", str(program)],
-        env=ENVIRONMENT, capture_output=True, check=False,
-    )  # fmt: skip
+        [
+            CRASHTOOL,
+            "run",
+            "--writer",
+            "own",
+            "--no-local-symbols",
+            "--database",
+            str(folder / "reports"),
+            "--",
+            str(program),
+        ],
+        env=ENVIRONMENT,
+        capture_output=True,
+        check=False,
+    )
     (dump,) = (folder / "reports").rglob("*.dmp")
     return dump
 

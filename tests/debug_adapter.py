@@ -9,8 +9,12 @@ from typing import Any
 
 import pytest
 
-ADAPTERS = ("lldb-dap", "lldb-vscode", *(f"lldb-dap-{version}" for version in range(24, 17, -1)),
-            *(f"lldb-vscode-{version}" for version in range(17, 12, -1)))  # fmt: skip
+ADAPTERS = (
+    "lldb-dap",
+    "lldb-vscode",
+    *(f"lldb-dap-{version}" for version in range(24, 17, -1)),
+    *(f"lldb-vscode-{version}" for version in range(17, 12, -1)),
+)
 
 
 def need_adapter() -> str:
@@ -33,8 +37,12 @@ class DebugAdapter:
     def send(self, command: str, **arguments: Any) -> int:
         """Send a request; its number."""
         self._number += 1
-        message = {"seq": self._number, "type": "request", "command": command,
-                   "arguments": arguments}  # fmt: skip
+        message = {
+            "seq": self._number,
+            "type": "request",
+            "command": command,
+            "arguments": arguments,
+        }
         content = json.dumps(message).encode()
         assert self._process.stdin
         self._process.stdin.write(b"Content-Length: %d\r\n\r\n" % len(content) + content)

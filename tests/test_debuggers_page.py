@@ -313,14 +313,18 @@ def test_the_machine_interface_says_no_value_that_is_not_saved(crash):
     loaded = find_loaded(crash)
     said = crash.must_run(
         typed_into(
-            "gdb --interpreter=mi2", f"-environment-cd {launch['cwd']}",
+            "gdb --interpreter=mi2",
+            f"-environment-cd {launch['cwd']}",
             f"1-file-exec-and-symbols {launch['program']}",
-            f"2-target-select core {launch['coreDumpPath']}", "3-thread-info",
+            f"2-target-select core {launch['coreDumpPath']}",
+            "3-thread-info",
             "4-stack-list-variables --thread 1 --frame 0 --simple-values",
-            "5-var-create - * loaded", f"6-data-read-memory-bytes {loaded} 4",
-            "7-data-evaluate-expression kind", "-gdb-exit",
+            "5-var-create - * loaded",
+            f"6-data-read-memory-bytes {loaded} 4",
+            "7-data-evaluate-expression kind",
+            "-gdb-exit",
         ),
-    )  # fmt: skip
+    )
     answers = dict(re.findall(r"^(\d)(\^.*)$", said, re.MULTILINE))
     assert answers["2"].startswith("^connected")
     assert 'func="bind_mesh"' in answers["3"]
@@ -346,11 +350,12 @@ def test_an_editors_session_with_lldb_shows_the_crash_and_no_value_that_is_not_s
         shown = [(frame["name"], frame["line"]) for frame in frames[:2]]
         scopes = adapter.ask("scopes", frameId=frames[0]["id"])["body"]["scopes"]
         rows = {
-            scope["name"]: adapter.ask(
-                "variables", variablesReference=scope["variablesReference"]
-            )["body"]["variables"]
-            for scope in scopes if scope["name"] != "Registers"
-        }  # fmt: skip
+            scope["name"]: adapter.ask("variables", variablesReference=scope["variablesReference"])[
+                "body"
+            ]["variables"]
+            for scope in scopes
+            if scope["name"] != "Registers"
+        }
         asked = adapter.ask(
             "evaluate", expression=f"`x {loaded}", frameId=frames[0]["id"], context="repl"
         )

@@ -39,15 +39,25 @@ int wmain(int count, wchar_t **words) {
 }
 """
 TESTS = (
-    "tests/test_cli.py", "tests/test_errors.py", "tests/commands/test_annotate.py",
-    "tests/commands/test_console.py", "tests/commands/test_exit_statuses.py",
-    "tests/commands/test_inspect.py", "tests/commands/test_inspect_local.py",
-    "tests/commands/test_make_url.py", "tests/commands/test_saved_texts.py",
-    "tests/commands/test_send_dump.py", "tests/commands/test_serve.py",
-    "tests/commands/test_standard_streams.py", "tests/commands/test_symbols.py",
-    "tests/commands/test_symbols_check.py", "tests/commands/test_symbols_find.py",
-    "tests/commands/test_triage.py", "tests/formats/pdb", "tests/services/files",
-)  # fmt: skip
+    "tests/test_cli.py",
+    "tests/test_errors.py",
+    "tests/commands/test_annotate.py",
+    "tests/commands/test_console.py",
+    "tests/commands/test_exit_statuses.py",
+    "tests/commands/test_inspect.py",
+    "tests/commands/test_inspect_local.py",
+    "tests/commands/test_make_url.py",
+    "tests/commands/test_saved_texts.py",
+    "tests/commands/test_send_dump.py",
+    "tests/commands/test_serve.py",
+    "tests/commands/test_standard_streams.py",
+    "tests/commands/test_symbols.py",
+    "tests/commands/test_symbols_check.py",
+    "tests/commands/test_symbols_find.py",
+    "tests/commands/test_triage.py",
+    "tests/formats/pdb",
+    "tests/services/files",
+)
 PYTEST = ("-q", "-p", "no:cacheprovider", "-m", "not slow and not toolchain", "--timeout", "100")
 MAX_SECONDS = 900  # for one of TESTS
 
@@ -109,10 +119,13 @@ def make_prefix(wine: str) -> dict[str, str]:
     """The environment of a Wine of its own, made if it is not there."""
     prefix = FOLDER.parent / "prefix"
     environment = {
-        "PATH": os.environ["PATH"], "HOME": str(FOLDER.parent), "WINEPREFIX": str(prefix),
+        "PATH": os.environ["PATH"],
+        "HOME": str(FOLDER.parent),
+        "WINEPREFIX": str(prefix),
         "LC_ALL": "C.UTF-8",
-        "WINEDEBUG": "-all", "WINEDLLOVERRIDES": "mscoree,mshtml,explorer.exe=",
-    }  # fmt: skip
+        "WINEDEBUG": "-all",
+        "WINEDLLOVERRIDES": "mscoree,mshtml,explorer.exe=",
+    }
     if not (prefix / "system.reg").is_file():
         run([wine, "wineboot.exe", "--init"], environment)
     return environment
@@ -122,9 +135,15 @@ def run(line: list[str], environment: dict[str, str]) -> str:
     """What a program says. Its streams are pipes: Python does not take Wine's files for streams."""
     try:
         done = subprocess.run(
-            line, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT, timeout=MAX_SECONDS, check=False,
-        )  # fmt: skip
+            line,
+            cwd=ROOT,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=MAX_SECONDS,
+            check=False,
+        )
     except subprocess.TimeoutExpired:
         return f"not ended after {MAX_SECONDS} seconds"
     return done.stdout.decode("utf-8", "replace").strip()

@@ -18,12 +18,19 @@ from crashtool.formats.variables.places import (
 )
 
 BIAS, BASE, CFA = 0x10000, 0x7000, 0x7FF0
-TYPES = {1: StackType("signed", 4), 2: StackType("unsigned", 1), 3: StackType("float", 8),
-         4: StackType("float", 4), 5: StackType("signed", 8)}  # fmt: skip
+TYPES = {
+    1: StackType("signed", 4),
+    2: StackType("unsigned", 1),
+    3: StackType("float", 8),
+    4: StackType("float", 4),
+    5: StackType("signed", 8),
+}
 HANDED = {  # DW_OP_reg5, and as of a type: as an int of it, as a double in a vector, a short one
-    b"\x55": pack("<q", -2), b"\xa5\x05\x01": pack("<q", -2), b"\xf5\x11\x03": pack("<dd", 1.5, 0),
+    b"\x55": pack("<q", -2),
+    b"\xa5\x05\x01": pack("<q", -2),
+    b"\xf5\x11\x03": pack("<dd", 1.5, 0),
     b"\xa5\x11\x03": pack("<f", 1.5),
-}  # fmt: skip
+}
 
 
 class Unit:

@@ -305,8 +305,15 @@ def test_no_core_file_is_written_over_what_it_is_made_of(crashtool, tmp_path, li
     assert path.read_bytes() == content
     shutil.copy(linux / "bin" / "O0" / "kinds", tmp_path / "kinds")
     program = (tmp_path / "kinds").read_bytes()
-    result = crashtool("inspect", "--brief", linux / "cases" / "kinds-O0-abort.dmp",
-                       "--symbols", tmp_path, "--core", "kinds")  # fmt: skip
+    result = crashtool(
+        "inspect",
+        "--brief",
+        linux / "cases" / "kinds-O0-abort.dmp",
+        "--symbols",
+        tmp_path,
+        "--core",
+        "kinds",
+    )
     assert result.exit_code == 2
     assert "would overwrite a program's file" in result.stderr
     assert (tmp_path / "kinds").read_bytes() == program

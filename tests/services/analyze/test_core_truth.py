@@ -224,9 +224,13 @@ def test_beside_the_rules_of_linux_gate_variables_are_covered_too(tmp_path):
     process = crash(tmp_path, "gcc", tmp_path / "waiting.c", "-O0", "-m32")
     core = process.inspect("gate.core")
     place, symbol, value, threads = gdb_says(
-        process.program, core, "print (long)&data_word", "info symbol &data_word",
-        "print data_word", "thread apply all bt",
-    )  # fmt: skip
+        process.program,
+        core,
+        "print (long)&data_word",
+        "info symbol &data_word",
+        "print data_word",
+        "thread apply all bt",
+    )
     assert "Cannot access memory" in symbol + value
     assert "in wait_here" in threads
     address = int(place.split()[-1]) % (1 << 32)

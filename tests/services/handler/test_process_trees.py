@@ -594,8 +594,11 @@ def test_who_forbids_others_to_read_it_is_told(build):
         shutil.copy(build("crash.c"), folder)
         done = subprocess.run(
             [*line, "-c", script, folder / "crash", "undumpable"],
-            capture_output=True, text=True, check=False, timeout=60,
-        )  # fmt: skip
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
     finally:
         shutil.rmtree(folder)
 

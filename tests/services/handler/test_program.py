@@ -528,8 +528,10 @@ def test_a_filter_against_tracing_does_not_keep_the_program(action, build, tmp_p
 
     done = subprocess.run(
         [sys.executable, "-c", FILTER.replace("ACTION", action), *line],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
     assert done.returncode == 7, done.stderr
     assert "no crash of this program is seen: tracing is not permitted (" in done.stderr
@@ -540,8 +542,10 @@ def test_a_program_runs_where_no_process_can_be_beside_it(build, tmp_path):
 
     done = subprocess.run(
         ["sh", "-c", 'ulimit -n 8; exec "$@"', "sh", *line, "--", build("crash.c"), "seven"],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
     assert done.returncode == 7, done.stderr
     assert "no crash of this program is seen: cannot start a process: Too many" in done.stderr

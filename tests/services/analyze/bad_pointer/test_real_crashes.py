@@ -26,11 +26,19 @@ BUILDS = [
     (CPP, "clang++", "-O0", 18),
 ]
 MORE_BUILDS = [
-    (C, "gcc", "-O1", 34), (C, "gcc", "-O2", 34), (C, "gcc", "-O3", 32), (C, "clang", "-O0", 38),
-    (C, "clang", "-O1", 34), (C, "clang", "-O3", 34), (CPP, "g++", "-O0", 18),
-    (CPP, "g++", "-O1", 17), (CPP, "g++", "-O3", 17), (CPP, "clang++", "-O1", 20),
-    (CPP, "clang++", "-O2", 20), (CPP, "clang++", "-O3", 20),
-]  # fmt: skip
+    (C, "gcc", "-O1", 34),
+    (C, "gcc", "-O2", 34),
+    (C, "gcc", "-O3", 32),
+    (C, "clang", "-O0", 38),
+    (C, "clang", "-O1", 34),
+    (C, "clang", "-O3", 34),
+    (CPP, "g++", "-O0", 18),
+    (CPP, "g++", "-O1", 17),
+    (CPP, "g++", "-O3", 17),
+    (CPP, "clang++", "-O1", 20),
+    (CPP, "clang++", "-O2", 20),
+    (CPP, "clang++", "-O3", 20),
+]
 ALL_BUILDS = [
     *(pytest.param(*row, id=f"{row[1]} {row[2]}") for row in BUILDS),
     *(pytest.param(*row, id=f"{row[1]} {row[2]}", marks=pytest.mark.slow) for row in MORE_BUILDS),
