@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from itertools import chain, repeat
 
 import pytest
 
@@ -320,3 +321,25 @@ def test_a_url_without_the_product_is_told():
 
     assert (product.passed, product.detail) == (False, "no product= in the URL")
     assert (version.passed, version.detail) == (False, "version=2")
+
+
+def test_no_thread_runs_before_the_crashed_one_stands_still(monkeypatch):
+    """However long a machine that is busy takes for that."""
+    states = chain("RRRR", repeat("T"))
+    events = []
+
+    def tell_state(*_thread):
+        events.append(next(states))
+        return events[-1]
+
+    monkeypatch.setattr(freeze, "_PATIENCE", 0)
+    monkeypatch.setattr(freeze, "thread_state", tell_state)
+    monkeypatch.setattr(freeze, "detach", lambda tid, *_number: events.append(tid))
+    freezer = Freezer(1, 1)
+    freezer._held[2] = 0
+
+    assert freezer.release()
+    stops = events.index("T")
+    assert events[0] == 1
+    assert stops < events.index(2)
+    assert freezer.threads == ()

@@ -143,9 +143,9 @@ class Freezer:
         if not self._held:
             return False
         _ignoring_absence(detach, self.crashed, signal.SIGSTOP)
-        deadline = time.monotonic() + _PATIENCE
+        began = time.monotonic()
         while thread_state(self.pid, self.crashed) not in "T" + GONE:
-            if time.monotonic() > deadline:
+            if self._is_vain({self.crashed}, time.monotonic() - began):
                 break
             time.sleep(_STEP)
         for tid, number in self._held.items():
