@@ -41,7 +41,8 @@ def _find_fault(compiler: str, flags: tuple[str, ...]) -> str:
     """The compiler's own last words about a program that does nothing; none if it could be made."""
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder, "main").with_suffix(SUFFIXES[compiler])
-        source.write_text('#include <stdio.h>\nint main(void) { return puts(""); }\n')
+        headers = "#include <errno.h>\n#include <stdio.h>\n"  # the kernel's, and the library's
+        source.write_text(headers + 'int main(void) { return puts(""); }\n')
         done = subprocess.run(
             [compiler, *flags, "-o", source.with_suffix(""), source],
             capture_output=True,
