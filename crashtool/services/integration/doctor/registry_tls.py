@@ -38,7 +38,8 @@ def check_tls(subject: Subject, examination: Examination) -> Iterator[CheckResul
         yield from assess_registry(subject.path, registry, find_handler_kind(examination))
         return
     if sys.platform == "win32":
-        version = sys.getwindowsversion()[:2]
+        # What the program that runs Python declares hides later versions; this one is true.
+        version = sys.getwindowsversion().platform_version[:2]
         if version <= max(OLD_WINDOWS):
             kind = find_handler_kind(examination)
             yield from _walk_missing("this machine", _read_registry(), version, kind)

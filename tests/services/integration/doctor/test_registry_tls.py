@@ -4,7 +4,9 @@ import pytest
 
 from crashtool.formats.crashpad.markers import FAMILY_TEXTS
 from crashtool.formats.registry_file import pack_registry_file
-from crashtool.model.doctor import PASS, SKIP, WARNING
+from crashtool.model.doctor import HOST, PASS, SKIP, WARNING, Subject
+from crashtool.services.integration.doctor import registry_tls
+from crashtool.services.integration.doctor.examination import Examination, Options
 from crashtool.services.integration.windows_tls import registry_text
 from tests.services.integration.doctor.folders import (
     examine,
@@ -92,3 +94,23 @@ def test_the_fix_names_the_update_and_the_file(tmp_path):
 
     assert "KB3140245" in finding.fix
     assert "crashtool scaffold reg" in finding.fix
+
+
+@pytest.mark.parametrize(("true_version", "count"), [((6, 1, 7601), 4), ((10, 0, 19045), 0)])
+def test_this_machines_windows_is_not_the_one_that_a_program_is_shown(
+    monkeypatch, true_version, count
+):
+    """A Python that another program runs is told of Windows 7 or 8 for want of a manifest."""
+
+    class Shown(tuple):
+        __slots__ = ()
+        platform_version = true_version
+
+    monkeypatch.setattr(registry_tls, "_read_registry", dict)
+    monkeypatch.setattr(registry_tls.sys, "platform", "win32")
+    monkeypatch.setattr(
+        registry_tls.sys, "getwindowsversion", lambda: Shown((6, 1, 7601)), raising=False
+    )
+    results = list(registry_tls.check_tls(Subject(HOST), Examination(Options(), ())))
+
+    assert len(results) == count
