@@ -25,13 +25,20 @@ NAMES = (
     "auth_token",
     "authtoken",
     "credential",
+    "authorization",
+    "cookie",
 )
+# Members of which the one says what the other is: of std::map's pairs, of headers and settings.
+PAIRS = (("first", "second"), ("key", "value"), ("name", "value"))
 
 
 def mask_texts(value: Value, name: str) -> Value:
     """A value of a variable or member without texts that look secret."""
-    is_secret = any(word in name.lower() for word in NAMES)
-    return _mask(value, is_secret=is_secret)
+    return _mask(value, is_secret=_names_secret(name))
+
+
+def _names_secret(name: str) -> bool:
+    return any(word in name.lower() for word in NAMES)
 
 
 def _mask(value: Value, *, is_secret: bool) -> Value:
@@ -40,14 +47,33 @@ def _mask(value: Value, *, is_secret: bool) -> Value:
     if value.pointee is not None:
         value = value._replace(pointee=_mask(value.pointee, is_secret=is_secret))
     if value.children:
+        private = _list_private(value)
         children = tuple(
-            _mask(child, is_secret=is_secret)
+            _mask(child, is_secret=True)
+            if child.name in private
+            else _mask(child, is_secret=is_secret)
             if child.name.startswith("[") or not child.name or is_secret
             else mask_texts(child, child.name)
             for child in value.children
         )
         value = value._replace(children=children)
     return value
+
+
+def _list_private(value: Value) -> set[str]:
+    """The members that another member says are secret: the value of a key."""
+    members = {child.name: child for child in value.children}
+    return {
+        second
+        for first, second in PAIRS
+        if first in members and second in members and _names_secret(_read_text(members[first]))
+    }
+
+
+def _read_text(value: Value) -> str:
+    """A text, or that which a pointer leads to."""
+    text = value.pointee.text if value.pointee is not None else value.text
+    return text if text.startswith('"') else ""
 
 
 def _mask_text(text: str, *, is_secret: bool) -> str:

@@ -261,3 +261,15 @@ def test_what_looks_secret_is_not_shown():
     rows = (Value("char[9]", text='"hunter22"', name="[0]"),)
     assert mask_texts(Value("char[1][9]", children=rows), "secrets").children[0].text == '"…"'
     assert mask_texts(Value("int", text="5"), "password").text == "5"
+
+
+@pytest.mark.parametrize(("first", "second"), [("first", "second"), ("name", "value")])
+def test_the_value_of_a_key_that_names_a_secret_is_not_shown(first, second):
+    text = Value("char", text='"Authorization"')
+    key = Value("const char*", text="0x5", pointee=text, name=first)
+    held = Value("std::string", text='"Bearer 0123"', name=second)
+    pair = mask_texts(Value("pair", children=(key, held)), "headers")
+    assert pair.children[1].text == '"…"'
+    assert pair.children[0] == key
+    harmless = Value("pair", children=(key._replace(pointee=text._replace(text='"Age"')), held))
+    assert mask_texts(harmless, "headers") == harmless
