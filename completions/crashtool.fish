@@ -444,7 +444,7 @@ complete -c crashtool -n '__fish_seen_subcommand_from serve' -l symbols-token -r
 complete -c crashtool -n '__fish_seen_subcommand_from serve' -l fault -r -d 'Fail on purpose; see below. Repeatable: one after the other.'
 complete -c crashtool -n '__fish_seen_subcommand_from serve' -l certificate -r -d 'Speak TLS with this certificate: PEM, with its private key or --key.'
 complete -c crashtool -n '__fish_seen_subcommand_from serve' -l key -r -d 'The certificate\'s private key.'
-complete -c crashtool -n '__fish_seen_subcommand_from serve' -l max-size -r -d 'Refuse bodies larger than this, packed or unpacked (K, M, G).'
+complete -c crashtool -n '__fish_seen_subcommand_from serve' -l max-size -r -d 'Refuse bodies larger than this, packed or unpacked: 500M, 2G.'
 complete -c crashtool -n '__fish_seen_subcommand_from serve' -l source -r -d 'Also give debuggers source files, from this folder alone. Repeatable.'
 complete -c crashtool -n '__fish_seen_subcommand_from serve' -l symbol-server -r -d 'Ask this symbol server for what was not uploaded, once, and keep what it has. Repeatable. symstore:, breakpad:, ssqp:, debuginfod: or build-id: before the URL says how it is laid out.'
 complete -c crashtool -n '__fish_seen_subcommand_from serve' -l stop-after -r -d 'End with status 0 once N reports have arrived.'

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import click
 
-SIZE_UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
+SIZE_UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 
 
 class ByteSize(click.ParamType[int]):
-    """A number of bytes, with K, M, G or T for thousands, millions and so on."""
+    """A number of bytes, with K, M, G or T for powers of 1,024, as sizes are printed."""
 
     name = "size"
 
     def convert(
         self, value: str | int, param: click.Parameter | None, ctx: click.Context | None
     ) -> int:
-        """500M → 500000000."""
+        """500M → 524288000."""
         if isinstance(value, int):
             return value
         text = value.strip().upper().removesuffix("B")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from crashtool.commands.byte_size import ByteSize
 from crashtool.commands.command import Command
 from crashtool.commands.console import Console
 from crashtool.errors import UsageError
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from crashtool.services.receiver.receive_submission import Exchange
 
 LOOPBACK_NAMES = ("127.0.0.1", "::1", "localhost")
-UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 
 
 class ServeOptions(NamedTuple):
@@ -36,7 +36,7 @@ class ServeOptions(NamedTuple):
     faults: tuple[str, ...]
     certificate: str | None
     key: str | None
-    max_size: str
+    max_size: int
     sources: tuple[str, ...]
     symbol_servers: tuple[str, ...] | None
     stop_after: int | None
@@ -110,10 +110,11 @@ class ServeOptions(NamedTuple):
 @click.option("--key", type=click.Path(), metavar="FILE", help="The certificate's private key.")
 @click.option(
     "--max-size",
+    type=ByteSize(),
     default="2G",
     show_default=True,
-    metavar="BYTES",
-    help="Refuse bodies larger than this, packed or unpacked (K, M, G).",
+    metavar="SIZE",
+    help="Refuse bodies larger than this, packed or unpacked: 500M, 2G.",
 )
 @click.option(
     "--source",
@@ -239,7 +240,7 @@ def _serve(console: Console, options: ServeOptions, token: str | None) -> None:
                 token=token,
                 symbols_token=options.symbol_token,
                 faults=options.faults,
-                max_size=_parse_size(options.max_size),
+                max_size=options.max_size,
                 read_dump=pages,
                 style=STYLE,
                 certificate=options.certificate,
@@ -290,12 +291,3 @@ def _log(console: Console, exchange: Exchange) -> None:
     console.note(" ".join(word for word in words if word))
     for note in report.notes if report else ():
         console.note(f"    {note}")
-
-
-def _parse_size(text: str) -> int:
-    number, unit = text.strip().upper().removesuffix("B"), ""
-    if number[-1:] in UNITS and number:
-        number, unit = number[:-1], number[-1]
-    if not number.isdecimal() or not int(number):
-        raise UsageError(f"--max-size {text} is not a size", hint="such as 500M or 2G")
-    return int(number) * UNITS[unit]

@@ -35,7 +35,7 @@ def test_the_cache_is_shown_by_sorts_of_files(crashtool, cache, tmp_path):
     assert result.exit_code == 0
     assert result.stdout.splitlines() == [
         f"cache      {cache.folder}",
-        "holds      5 files, 24,307 bytes, of at most 8,000,000,000 bytes",
+        "holds      5 files, 24,307 bytes, of at most 8,589,934,592 bytes",
         "  absences remembered   1       0 bytes",
         "  fetched from servers  3  24,300 bytes",
         "  unfinished            1       7 bytes",
@@ -82,7 +82,7 @@ def test_the_size_may_be_a_setting(crashtool, cache, tmp_path):
 
     document = json.loads(crashtool("symbols", "cache", "--json").stdout)
 
-    assert document["cache"]["limit"] == 21_000
+    assert document["cache"]["limit"] == 21 << 10
     assert document["removed"] == {"files": 1, "size": 4000}
 
 
@@ -124,7 +124,7 @@ def test_inspect_keeps_its_cache_within_the_size_it_is_told(crashtool, monkeypat
 
     crashtool("inspect", dump_path, "--symbols", dump_path.parent, "--cache-size", "5M")
 
-    assert limits == [5_000_000]
+    assert limits == [5 << 20]
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from typing import IO
 from crashtool.errors import MachineFault, cannot_write, reason_of
 from crashtool.formats.named_tuple import NamedTuple
 
-DEFAULT_LIMIT = 8_000_000_000  # bytes
+DEFAULT_LIMIT = 8 << 30  # bytes
 PARTIAL = ".part"
 LEFTOVER_SECONDS = 86400  # then a partial file is taken to be of a process that was killed
 SUBFOLDER = "symbols-1"  # the number is that of the layout
