@@ -1,6 +1,5 @@
 import json
 import os
-import pty
 import re
 import signal
 import subprocess
@@ -10,6 +9,11 @@ from pathlib import Path
 
 import click
 import pytest
+
+if sys.platform != "linux":
+    pytest.skip("needs Linux", allow_module_level=True)
+
+import pty
 
 from crashtool.errors import InputUnusable
 from crashtool.formats.minidump.file import Minidump

@@ -11,7 +11,6 @@ from crashtool.services.handler.crashpad_handler.find import DEBIAN, find_handle
 from crashtool.services.handler.crashpad_handler.handler_command_line import compose_command
 from crashtool.services.handler.reports.delivery import find_delivery
 from crashtool.services.handler.reports.report_database import prepare_database
-from crashtool.services.handler.smoke.subprocess_run import run_in_subprocess
 from tests.toolchain import need_programs, run_tool
 
 PROGRAMS = Path(__file__).resolve().parents[2] / "programs"
@@ -68,6 +67,9 @@ def build(tmp_path_factory):
 @pytest.fixture
 def crash_under(tmp_path):
     """crash_under(handler, program, mode) -> how it ended, and the report it left or None."""
+
+    skip_elsewhere()
+    from crashtool.services.handler.smoke.subprocess_run import run_in_subprocess  # of Linux alone
 
     def run(handler, program, mode="trace", **options):
         database = tmp_path / "database"
