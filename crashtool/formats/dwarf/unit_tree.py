@@ -96,8 +96,7 @@ class UnitTree:
 
     def _walk(self) -> None:  # noqa: C901, PLR0912, PLR0915 (one loop, for its speed)
         """Follow the tree. What is of a fixed size, and a leaf, is passed at once: it is most."""
-        entries = self.entries
-        data, end = entries.data, entries.end
+        entries, data, end = self.entries, self.entries.data, self.entries.end
         kinds, steps, rests = self._list_steps()
         offset = entries.first
         calls: list[FoundCall] = []
@@ -108,8 +107,7 @@ class UnitTree:
             start = offset + 1
             if code >= MORE:
                 code, start = entries.open(offset)
-            step = steps[code]
-            if step:
+            if step := steps[code]:
                 offset += step
                 continue
             if not code:
@@ -123,20 +121,17 @@ class UnitTree:
                     break
                 continue
             kind = kinds[code]
-            if kind == SHORT_BLOCK or kind == SHORT_TEXT:  # noqa: PLR1714, SIM109 (its speed)
+            if kind <= VARIED:
                 before, after = rests[code]
                 offset = start + before
                 if kind == SHORT_TEXT:
                     offset = data.index(0, offset) + 1 + after
-                elif (size := data[offset]) < MORE:
+                elif kind == SHORT_BLOCK and (size := data[offset]) < MORE:
                     offset += 1 + size + after
                 else:
                     offset = entries.skip(start, self.shapes[code])
                 continue
             shape = self.shapes[code]
-            if kind == VARIED:
-                offset = entries.skip(start, shape)
-                continue
             here = offset
             if kind == CLOSED and (following := entries.find_next(start, shape)):
                 offset = following
@@ -153,14 +148,18 @@ class UnitTree:
                 if len(outer) > DEEPEST:
                     raise DamagedDwarf("entries within entries without end", offset=here)
                 if shape.tag in SCOPES or shape.tag == SUBPROGRAM:
-                    self._starts.append(here)
-                    self._ends.append(end)
-                    self._parents.append(scope)
-                    scope = len(self._starts) - 1
+                    scope = self._begin_scope(here, scope)
             else:
                 calls, depth, scope = state
         if offset > end:
             raise ValueError
+
+    def _begin_scope(self, offset: int, parent: int) -> int:
+        """The number of a scope inside another; where it ends is not known yet."""
+        self._starts.append(offset)
+        self._ends.append(self.entries.end)
+        self._parents.append(parent)
+        return len(self._starts) - 1
 
     def _take(
         self, offset: int, start: int, code: int, calls: list[FoundCall], depth: int
