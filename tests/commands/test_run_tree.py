@@ -208,8 +208,8 @@ def test_a_live_process_is_killed_if_asked(report, sleeper):  # noqa: F811
     ("arguments", "status", "words"),
     [
         (["--pid", "4194999"], 3, "there is no process 4194999"),
-        (["--pid", "1", "true"], 2, "no program, no --timeout"),
-        (["--pid", "1", "--timeout", "3"], 2, "no program, no --timeout"),
+        (["--pid", "1", "true"], 2, "cannot be combined with a program"),
+        (["--pid", "1", "--timeout", "3"], 2, "cannot be combined with a program"),
         (["--pid", "1", "--mode", "socket"], 2, "leave --handler, --mode and --writer out"),
         (["--kill", "true"], 2, "--kill requires --pid"),
         (["--json", "--json-lines", "true"], 2, "cannot be combined"),
