@@ -12,6 +12,7 @@ from crashtool import __version__
 from crashtool.errors import BadUrl, NetworkFailure, TooLarge, UsageError
 from crashtool.formats.named_tuple import NamedTuple
 from crashtool.services.transport.connection import make_patient
+from crashtool.services.transport.content_encoding import decode_reply
 from crashtool.services.transport.failure import explain_failure, host_of
 from crashtool.services.transport.trust import find_ca_bundle, open_system_store
 
@@ -167,12 +168,12 @@ class HttpSession:
             )
             with response:
                 names = {name.lower(): value for name, value in response.headers.items()}
-                is_packed = "content-encoding" in names  # a block of that may become a thousand
-                blocks = response.iter_content(1 << 14 if target is None or is_packed else 1 << 18)
                 if target is not None and response.status_code == OK:
+                    raw = response.raw.stream(1 << 18, decode_content=False)
+                    blocks = decode_reply(raw, names.get("content-encoding", ""), host_of(url))
                     kept = target.fill(blocks, target.announce(names, url), url)
                 else:
-                    kept = _read_capped(blocks)
+                    kept = _read_capped(response.iter_content(1 << 14))
                 return HttpResponse(response.status_code, names, kept, url)
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
             raise explain_failure(error, url, self._timeout) from None
