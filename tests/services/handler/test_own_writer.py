@@ -11,6 +11,9 @@ from pathlib import Path
 
 import pytest
 
+if sys.platform != "linux":
+    pytest.skip("needs Linux", allow_module_level=True)
+
 from benchmarks.peers import BREAKPAD, DEFAULT_FOLDER, LLDB, RUST, find_peer
 from crashtool.formats.minidump.file import Minidump
 from crashtool.services.handler.reports.delivery import find_delivery

@@ -23,7 +23,6 @@ from crashtool.services.handler.smoke.arrival import (
     check_attachments,
     check_identification,
 )
-from crashtool.services.handler.smoke.subprocess_run import run_in_subprocess
 
 if sys.platform != "linux":
     pytest.skip("needs Linux", allow_module_level=True)
@@ -34,6 +33,7 @@ from crashtool.services.handler.process.freeze import Freezer
 from crashtool.services.handler.process.launch import check_tracing_is_possible, refuse_scope
 from crashtool.services.handler.process.program_file import cannot_execute
 from crashtool.services.handler.run import exit_like
+from crashtool.services.handler.smoke.subprocess_run import run_in_subprocess
 
 UPSTREAM = Handler("/bin/handler", "upstream", "0.8.0")
 SYS_PTRACE = 1 << 19

@@ -11,6 +11,9 @@ from pathlib import Path
 
 import pytest
 
+if sys.platform != "linux":
+    pytest.skip("needs Linux", allow_module_level=True)
+
 from crashtool.formats.minidump.file import Minidump
 from crashtool.services.handler.following import process_tree
 from crashtool.services.handler.following.follow_options import Following

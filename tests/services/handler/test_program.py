@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+if sys.platform != "linux":
+    pytest.skip("needs Linux", allow_module_level=True)
+
 from crashtool.errors import ProgramNotExecutable, ProgramNotFound, UsageError
 from crashtool.formats.minidump.file import Minidump
 from crashtool.services.handler.process.supported import check_platform

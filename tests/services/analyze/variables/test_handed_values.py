@@ -6,6 +6,9 @@ from pathlib import Path
 
 import pytest
 
+if sys.platform != "linux":
+    pytest.skip("needs Linux", allow_module_level=True)
+
 from crashtool.render.variables import format_value
 from crashtool.services.analyze.inspect_dumps import InspectOptions, read_report
 from crashtool.services.analyze.variables.wanted import WantedVariables

@@ -1,6 +1,10 @@
 import signal
+import sys
 
 import pytest
+
+if sys.platform != "linux":
+    pytest.skip("needs Linux", allow_module_level=True)
 
 from crashtool.formats.user_registers import UserRegsStruct, UserRegsStruct32
 from crashtool.services.handler.process.signal_frame_writer import (

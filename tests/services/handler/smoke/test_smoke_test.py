@@ -1,6 +1,11 @@
 """What only the service can be made to meet."""
 
+import sys
+
 import pytest
+
+if sys.platform != "linux":
+    pytest.skip("needs Linux", allow_module_level=True)
 
 from crashtool.errors import UsageError
 from crashtool.model.run import FatalSignal, RunResult

@@ -1,4 +1,9 @@
+import sys
+
 import pytest
+
+if sys.platform != "linux":
+    pytest.skip("needs Linux", allow_module_level=True)
 
 from crashtool.formats.minidump.snapshot import MemorySnapshot
 from crashtool.services.handler.process.target import MemoryMapping

@@ -2,7 +2,6 @@
 
 import json
 import os
-import pty
 import signal
 import socket
 import subprocess
@@ -12,6 +11,11 @@ import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import pytest
+
+if sys.platform != "linux":
+    pytest.skip("needs Linux", allow_module_level=True)
+
+import pty
 
 from crashtool.services.handler.stderr.last_lines import MAX_LINES, split_lines
 from tests.services.handler.conftest import skip_elsewhere
