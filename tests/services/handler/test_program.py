@@ -389,9 +389,9 @@ def test_a_runner_killed_during_a_dump_leaves_no_stopped_program(
 
     assert done.returncode == -signal.SIGKILL
     deadline = time.monotonic() + 20
-    while processes_naming(str(program)) and time.monotonic() < deadline:
+    while processes_naming(str(tmp_path)) and time.monotonic() < deadline:
         time.sleep(0.01)
-    assert processes_naming(str(program)) == []
+    assert processes_naming(str(tmp_path)) == []
 
 
 KILL_HANDLER = """

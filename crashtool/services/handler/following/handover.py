@@ -87,7 +87,7 @@ class Handover:
         if not freezer.freeze():
             self.ended = freezer.ended
             return False
-        with guarding(self.pid) if trace else nullcontext():
+        with guarding(self.pid, client.pid if client else 0) if trace else nullcontext():
             self._dump_stopped(freezer, trace, client, give_up)
         self.seconds = time.monotonic() - began
         return True

@@ -24,10 +24,11 @@ _DONE = b"d"
 
 
 @contextmanager
-def guarding(pid: int) -> Iterator[None]:
+def guarding(pid: int, handler_pid: int = 0) -> Iterator[None]:
     """Have process `pid` killed if this one does not come to the block's end.
 
-    Where there can be no further process, nobody sees to it.
+    A handler that is held meanwhile goes on then, to its end. Where there can be no further
+    process, nobody sees to it.
     """
     began = read_start(pid)
     watched, held = os.pipe()
@@ -36,7 +37,7 @@ def guarding(pid: int) -> Iterator[None]:
     except OSError:
         guard = -1
     if guard == 0:  # pragma: no cover (the child ends in _exit, where no coverage is saved)
-        _guard(pid, began, watched)
+        _guard(pid, began, watched, handler_pid)
     os.close(watched)
     try:
         yield
@@ -49,14 +50,19 @@ def guarding(pid: int) -> Iterator[None]:
                 os.waitpid(guard, 0)
 
 
-def _guard(pid: int, began: str, watched: int) -> NoReturn:  # pragma: no cover (see guarding)
+def _guard(
+    pid: int, began: str, watched: int, handler_pid: int
+) -> NoReturn:  # pragma: no cover (see guarding)
     """Hold nothing but the pipe, whose end without a word is the runner's."""
     try:
         os.setsid()  # what is sent to the runner's group is not for it
         signal.pthread_sigmask(signal.SIG_BLOCK, set(signal.Signals))
         os.closerange(0, watched)
         os.closerange(watched + 1, os.sysconf("SC_OPEN_MAX"))
-        if os.read(watched, 1) != _DONE and read_start(pid) == began:
-            os.kill(pid, signal.SIGKILL)
+        if os.read(watched, 1) != _DONE:
+            if read_start(pid) == began:
+                os.kill(pid, signal.SIGKILL)
+            if handler_pid:
+                os.kill(handler_pid, signal.SIGCONT)
     finally:
         os._exit(0)
