@@ -210,7 +210,8 @@ def test_an_address_for_others_needs_a_token(crashtool, tmp_path):
 
 def test_an_interrupt_is_status_130(crashtool, monkeypatch):
     stop_at_once(monkeypatch, interrupted=True)
-    assert crashtool("serve", "--port", "0").exit_code == 130
+    result = crashtool("serve", "--port", "0")
+    assert (result.exit_code, result.stderr.splitlines()[-1]) == (130, "crashtool: interrupted")
 
 
 def test_the_token_may_stand_in_a_file(crashtool, monkeypatch, tmp_path):

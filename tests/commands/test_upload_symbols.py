@@ -324,7 +324,7 @@ class TestMistakes:
             (["build"], "no URL to send symbols to"),
             (["build", "--universe", "acme"], "no symbol token"),
             (["build", "-o", "x.zip", "--single"], "cannot be combined"),
-            (["build", "-n", "--single", "--max-archive-size", "1G"], "no meaning"),
+            (["build", "-n", "--single", "--max-archive-size", "1G"], "cannot be combined"),
             (["build", "--max-archive-size", "large"], "is not a size"),
             (["build", "--max-archive-size", "0"], "is not a size"),
             (["build", "--type", "exe"], "'exe' is not one of"),

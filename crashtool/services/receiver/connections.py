@@ -12,10 +12,22 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from crashtool.errors import InputUnusable
+from crashtool.errors import CannotWrite, CrashtoolError, InputUnusable
 from crashtool.services.receiver.schema import prepare_tables
 
 KEPT_READERS = 8
+PATIENCE = 30  # seconds that another program may keep the database to itself
+MACHINE_FAULTS = frozenset(
+    {
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_NOMEM,
+        sqlite3.SQLITE_PERM,
+        sqlite3.SQLITE_READONLY,
+    }
+)
 
 
 class Connections:
@@ -77,9 +89,12 @@ class Connections:
             self._writer.execute("COMMIT")
 
     def _connect(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(
-            self._path, isolation_level=None, check_same_thread=False, timeout=30
-        )
+        try:
+            connection = sqlite3.connect(
+                self._path, isolation_level=None, check_same_thread=False, timeout=PATIENCE
+            )
+        except sqlite3.DatabaseError as error:
+            raise _explain(error, self._path) from None
         connection.row_factory = sqlite3.Row
         try:
             connection.execute("PRAGMA foreign_keys = ON")
@@ -87,11 +102,18 @@ class Connections:
             prepare_tables(connection, self._path.parent)
         except sqlite3.DatabaseError as error:
             connection.close()
-            raise InputUnusable(f"{self._path} is not an inbox: {error}") from None
+            raise _explain(error, self._path) from None
         except InputUnusable:
             connection.close()
             raise
         return connection
+
+
+def _explain(error: sqlite3.DatabaseError, path: Path) -> CrashtoolError:
+    """A file that is no database of ours, or a machine that does not let us use it."""
+    if getattr(error, "sqlite_errorcode", 0) & 0xFF in MACHINE_FAULTS:  # less its details
+        return CannotWrite(f"cannot write {path}: {error}")
+    return InputUnusable(f"{path} is not an inbox: {error}")
 
 
 class Shared:

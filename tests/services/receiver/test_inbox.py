@@ -1,8 +1,10 @@
 import sqlite3
+from contextlib import closing
 
 import pytest
 
 from crashtool.errors import CannotWrite, InputUnusable, UsageError
+from crashtool.services.receiver import connections
 from crashtool.services.receiver.inbox import Inbox
 from crashtool.services.receiver.listing import Query
 from crashtool.services.receiver.received_report import DumpPage
@@ -163,6 +165,23 @@ def test_a_file_that_is_no_inbox_is_told(tmp_path):
         inbox.open()
     (tmp_path / "inbox.sqlite3").unlink()
     inbox.open().close()
+
+
+def test_a_database_that_the_machine_does_not_open_is_no_fault_of_its_file(tmp_path):
+    (tmp_path / "inbox.sqlite3").mkdir()
+    with pytest.raises(CannotWrite, match=r"inbox\.sqlite3: unable to open database file"):
+        Inbox(tmp_path).open()
+
+
+def test_a_database_of_another_program_in_its_way_is_no_fault_of_its_file(inbox, monkeypatch):
+    monkeypatch.setattr(connections, "PATIENCE", 0)
+    inbox.close()
+    path = inbox.folder / "inbox.sqlite3"
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("PRAGMA locking_mode = EXCLUSIVE")
+        other.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(CannotWrite, match="database is locked"):
+            inbox.open()
 
 
 def test_an_inbox_of_another_version_is_left_alone(inbox):
