@@ -49,7 +49,9 @@ def to_sections(data: Content, layout: ElfLayout) -> DebugSections:
         for section_header in layout.sections
         if section_header.flags & FLAG_EXECUTABLE and section_header.address
     )
-    return DebugSections(data, places, layout.base, tuple(code))
+    opened = DebugSections(data, places, layout.base, tuple(code))
+    opened.thread_image = layout.thread_image
+    return opened
 
 
 def _place(section: Section, layout: ElfLayout, *, is_old: bool) -> SectionPlace:

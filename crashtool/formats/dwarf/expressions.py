@@ -60,6 +60,10 @@ class Unlocatable(Exception):
         self.place = LostPlace(state, reason)
 
 
+def _refuse_thread_local(_: int) -> NoReturn:
+    raise Unlocatable("unknown", "it is of the thread")
+
+
 class Scope(NamedTuple):
     """What an expression may refer to: the frame, the unit that it stands in, and what only others
     can tell. Each of them raises Unlocatable.
@@ -75,6 +79,7 @@ class Scope(NamedTuple):
     find_entry_value: Callable[[bytes], bytes]
     find_stack_type: Callable[[int], StackType]
     find_pointee: Callable[[int, int], PointeePlace]
+    find_thread_local: Callable[[int], int] = _refuse_thread_local
 
 
 def find_place(expression: bytes, scope: Scope) -> Place:
@@ -276,6 +281,9 @@ class _LocationMachine:
             lose("where its frame begins is not known")
         self.push(cfa)
 
+    def push_thread_local(self) -> None:
+        self.push(self.scope.find_thread_local(self.pop_number()))
+
     def drop(self) -> None:
         self.pop()
 
@@ -331,10 +339,6 @@ def lose_register(name: str) -> NoReturn:
     lose(f"{name} of this frame is not known")
 
 
-def _lose_thread_local(_: _LocationMachine) -> None:
-    lose("it is of the thread")
-
-
 def _lose_uninitialized(_: _LocationMachine) -> None:
     lose("it is not initialized here")
 
@@ -364,7 +368,7 @@ OPERATIONS: dict[int, Callable[[_LocationMachine], None]] = {
         int.from_bytes(it.read_memory(it.cursor.number(1)), "little")
     ),
     0x96: lambda _: None,  # DW_OP_nop
-    0x9B: _lose_thread_local,  # DW_OP_form_tls_address
+    0x9B: _LocationMachine.push_thread_local,  # DW_OP_form_tls_address
     0x9C: _LocationMachine.push_cfa,  # DW_OP_call_frame_cfa
     DW_OP_bit_piece: _LocationMachine.end_bits,
     DW_OP_implicit_value: _LocationMachine.take_implicit_value,
@@ -380,7 +384,7 @@ OPERATIONS: dict[int, Callable[[_LocationMachine], None]] = {
     0xA6: _LocationMachine.push_typed_memory,  # DW_OP_deref_type
     0xA8: lambda it: it.convert(keeps_bits=False),  # DW_OP_convert
     0xA9: lambda it: it.convert(keeps_bits=True),  # DW_OP_reinterpret
-    0xE0: _lose_thread_local,  # DW_OP_GNU_push_tls_address
+    0xE0: _LocationMachine.push_thread_local,  # DW_OP_GNU_push_tls_address
     0xF0: _lose_uninitialized,  # DW_OP_GNU_uninit
 }
 for old, new in {0xF2: 0xA0, 0xF3: 0xA3, 0xF4: 0xA4, 0xF5: 0xA5, 0xF6: 0xA6, 0xF7: 0xA8, 0xF9: 0xA9,

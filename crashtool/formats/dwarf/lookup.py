@@ -105,7 +105,11 @@ class DwarfLookup:
 
             base = self._sections.base
             self._variables = DwarfVariables(
-                self.find_entries, base, architecture, self._name_object
+                self.find_entries,
+                base,
+                architecture,
+                self._name_object,
+                self._sections.thread_image,
             )
         try:
             return self._variables.find(address)

@@ -15,6 +15,7 @@ from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.object_file.elf_structs import CompressionHeader32, CompressionHeader64
 
 if TYPE_CHECKING:
+    from crashtool.formats.object_file.elf import ThreadImage
     from crashtool.formats.object_kinds import Content
 
 PLAIN, PACKED_32, PACKED_64, PACKED_OLD = range(4)  # as an ELF file packs sections, by its class
@@ -40,10 +41,12 @@ class DebugSections:
     Those of a split unit (.dwo, or its part of a .dwp) have the names of the others: `debug_info`
     is .debug_info.dwo there. `base` is the module's first address as its DWARF counts, `code` where
     its code is, `supplement` the sections of the file that dwz has moved what is shared to.
-    `has_old_types`: what is called `debug_info` are units of types of DWARF 4.
+    `has_old_types`: what is called `debug_info` are units of types of DWARF 4. `thread_image`: what
+    each thread has of its own, in ELF files.
     """
 
     has_old_types = False
+    thread_image: ThreadImage | None = None
 
     def __init__(
         self,

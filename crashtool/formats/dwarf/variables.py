@@ -25,6 +25,7 @@ from crashtool.formats.dwarf.handed_values import HandedValues
 from crashtool.formats.dwarf.location_lists import find_expression
 from crashtool.formats.dwarf.ranges import find_ranges
 from crashtool.formats.dwarf.static_variables import StaticVariables
+from crashtool.formats.dwarf.thread_locals import find_thread_local
 from crashtool.formats.dwarf.tree import walk_children
 from crashtool.formats.dwarf.type_details import read_constant
 from crashtool.formats.dwarf.types import DwarfTypes
@@ -42,6 +43,7 @@ from crashtool.formats.variables.places import (
 
 if TYPE_CHECKING:
     from crashtool.formats.dwarf.typed_values import StackType
+    from crashtool.formats.object_file.elf import ThreadImage
     from crashtool.formats.variables.data_type import DataType
     from crashtool.formats.variables.frame_view import FrameView
 
@@ -65,7 +67,8 @@ class DwarfVariables:
     """The variables of one file.
 
     `locate` gives the functions at an address from the module's base; `base` is that in the file.
-    `name_object`: what linkers call the variable at an address.
+    `name_object`: what linkers call the variable at an address. `thread_image`: where the file has
+    what each thread has of its own.
     """
 
     def __init__(
@@ -74,7 +77,10 @@ class DwarfVariables:
         base: int,
         architecture: str,
         name_object: Callable[[int], str] = lambda _address: "",
+        thread_image: ThreadImage | None = None,
     ) -> None:
+        self._architecture = architecture
+        self._thread_image = thread_image
         names = NAMES.get(architecture)
         vectors = REGISTERS.get(architecture, {})
         self._registers = {**names.registers, **vectors} if names else {}
@@ -179,6 +185,13 @@ class DwarfVariables:
             lambda expression: self._handed.find(expression, frame),
             find_stack_type,
             lambda offset, distance: self._find_pointee(reference, offset, distance, frame),
+            lambda offset: find_thread_local(
+                offset,
+                self._thread_image,
+                self._architecture,
+                frame,
+                is_split=reference.entries.unit.skeleton is not None,
+            ),
         )
 
     def _find_frame_base(self, frame: FrameView) -> int:

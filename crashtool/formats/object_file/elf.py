@@ -39,7 +39,7 @@ CLASS_32, CLASS_64 = 1, 2
 LITTLE, BIG = 1, 2
 RELOCATABLE, FIXED, SHARED, CORE = 1, 2, 3, 4
 SECTION_NOTE, SECTION_NOBITS, SECTION_SYMBOLS = 7, 8, 2
-SEGMENT_LOAD, SEGMENT_INTERPRETER, SEGMENT_NOTE = 1, 3, 4
+SEGMENT_LOAD, SEGMENT_INTERPRETER, SEGMENT_NOTE, SEGMENT_THREAD = 1, 3, 4, 7
 FLAG_WRITABLE, FLAG_LOADED, FLAG_EXECUTABLE, FLAG_COMPRESSED = 0x1, 0x2, 0x4, 0x800
 PAGE = 0x1000
 EXTENDED_NAMES = 0xFFFF
@@ -104,12 +104,21 @@ def find_symbol_tables(data: Content) -> tuple[SymbolTable, ...]:
     return tuple(table for table in tables if table)
 
 
+class ThreadImage(NamedTuple):
+    """What each thread gets a copy of, as the only PT_TLS segment says; sizes are in bytes."""
+
+    address: int
+    size: int
+    alignment: int
+
+
 class ElfLayout(NamedTuple):
     """Where everything in a little-endian ELF file is. `base`: the module's first address."""
 
     base: int
     wide: bool
     sections: tuple[Section, ...]
+    thread_image: ThreadImage | None
 
 
 def read_layout(data: Content) -> ElfLayout | None:
@@ -117,7 +126,7 @@ def read_layout(data: Content) -> ElfLayout | None:
     reader = _ElfReader(data)
     if reader.big_endian:
         return None
-    return ElfLayout(reader.base(), reader.wide, tuple(reader.rows))
+    return ElfLayout(reader.base(), reader.wide, tuple(reader.rows), reader.thread_image())
 
 
 def read_segments(data: Content) -> tuple[HeaderRow, list[SegmentRow], bool]:
@@ -291,6 +300,14 @@ class _ElfReader:
             segment.address for segment in self.segments() if segment.segment_type == SEGMENT_LOAD
         ]
         return min(loads, default=0) & -PAGE
+
+    def thread_image(self) -> ThreadImage | None:
+        images = [
+            ThreadImage(segment.address, segment.memory_size, segment.alignment)
+            for segment in self.segments()
+            if segment.segment_type == SEGMENT_THREAD
+        ]
+        return images[0] if len(images) == 1 else None
 
     def frame_tables(self) -> FrameTables | None:
         is_unlinked = self.header.file_type == RELOCATABLE

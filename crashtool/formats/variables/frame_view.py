@@ -18,18 +18,29 @@ class CalledFunction(NamedTuple):
     starts: tuple[int, ...]
 
 
+class ThreadStorage(NamedTuple):
+    """What a thread's own variables are counted from: the thread pointer, and the base of the
+    program, which alone has its variables at a known distance from that.
+    """
+
+    pointer: int
+    program: int
+
+
 class FrameView(Protocol):
     """A frame as far as it is known: asked for what says where its variables are.
 
     `base`: where its module is loaded; `address`: the instruction that was looked up, in a caller
     the call; `return_address`: where it goes on, None when it did not call. `answers`: room for
-    what the reader of a debug file has learnt of this frame.
+    what the reader of a debug file has learnt of this frame. `thread`: None where the dump does not
+    tell the thread pointer.
     """
 
     base: int
     address: int
     return_address: int | None
     answers: dict[object, object]
+    thread: ThreadStorage | None
 
     def read_register(self, name: str) -> bytes | None:
         """A register's bytes, the lowest first, whole; None when the walk does not know it.

@@ -22,6 +22,7 @@ from crashtool.services.analyze.module_map import ModuleMap
 from crashtool.services.analyze.walked_dump import (
     find_executable_map,
     find_machine,
+    find_thread_storage,
     find_vectors,
 )
 from crashtool.services.unwind.ends import LINUX
@@ -195,7 +196,8 @@ class _Walks:
 
         vectors = find_vectors(self.dump, thread.id, is_crashed=self._is_crashed(thread))
         gap = FRAMES_OF_AN_END if left_out else None
-        stack = WalkedStack(steps, frames, machine, gap, vectors)
+        storage = find_thread_storage(self.dump, self.report, thread.id)
+        stack = WalkedStack(steps, frames, machine, gap, vectors, storage)
         if self._is_crashed(thread):
             self.crashed_stack = stack
         return add_variables(stack, self.dump.memory, self._find_loaded, self.variables)

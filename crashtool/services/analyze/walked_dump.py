@@ -6,10 +6,13 @@ from bisect import bisect_right
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from crashtool.formats.variables.frame_view import ThreadStorage
+from crashtool.services.unwind.ends import LINUX
 from crashtool.services.unwind.intel import AMD64, AMD64_WINDOWS, X86
 
 if TYPE_CHECKING:
     from crashtool.formats.minidump.file import Minidump
+    from crashtool.model.crash import CrashReport
     from crashtool.services.unwind.machine import Machine
 
 APPLE = ("macos", "ios")
@@ -37,6 +40,18 @@ def find_vectors(dump: Minidump, thread_id: int, *, is_crashed: bool) -> dict[st
         return dump.read_vectors(dump.exception.context)
     thread = next((thread for thread in dump.threads if thread.id == thread_id), None)
     return dump.read_vectors(thread.context) if thread else {}
+
+
+def find_thread_storage(
+    dump: Minidump, report: CrashReport, thread_id: int
+) -> ThreadStorage | None:
+    """Where a thread of Linux or Android has what is its own: Crashpad notes the thread pointer for
+    the Teb that Windows has; others leave it zero. The program is the first of the modules.
+    """
+    if report.system is None or report.system.platform not in LINUX or not report.modules:
+        return None
+    pointer = next((thread.teb for thread in dump.threads if thread.id == thread_id), 0)
+    return ThreadStorage(pointer, report.modules[0].base) if pointer else None
 
 
 def find_executable_map(dump: Minidump) -> Callable[[int], bool | None]:

@@ -39,6 +39,7 @@ class PointView:
         self.address = point.instruction.address
         self.return_address: int | None = None
         self.answers: dict[object, object] = {}
+        self.thread = view.thread
         self._view = view
         self._point = point
         self._known = values

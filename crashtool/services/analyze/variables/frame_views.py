@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from crashtool.formats.variables.frame_view import CalledFunction, FrameView
+    from crashtool.formats.variables.frame_view import CalledFunction, FrameView, ThreadStorage
     from crashtool.formats.variables.places import FoundScope
     from crashtool.model.crash import Frame
     from crashtool.services.unwind.machine import Machine
@@ -40,6 +40,7 @@ class StackFrameView:
         self.answers: dict[object, object] = {}
         self.is_proven = is_proven
         self.vectors: Mapping[str, bytes] = {}
+        self.thread: ThreadStorage | None = None
         self.find_scopes: Callable[[], Sequence[FoundScope]] = tuple
         self._registers = step.registers
         self._width = machine.width

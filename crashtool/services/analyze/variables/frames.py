@@ -15,6 +15,7 @@ from crashtool.services.analyze.variables.values import ValueReader
 
 if TYPE_CHECKING:
     from crashtool.formats.minidump.memory import Memory
+    from crashtool.formats.variables.frame_view import ThreadStorage
     from crashtool.formats.variables.places import FoundScope, FoundVariable
     from crashtool.model.crash import Frame
     from crashtool.services.analyze.variables.wanted import WantedVariables
@@ -32,7 +33,8 @@ class WalkedStack(NamedTuple):
     """A thread's frames and the steps that found them, innermost first.
 
     `gap`: the number of the first frame behind those that were left out, None when none was.
-    `vectors`: the registers of 128 bits of the innermost.
+    `vectors`: the registers of 128 bits of the innermost. `thread`: where the thread has what is
+    its own, None when that is not known.
     """
 
     steps: Sequence[StackFrame]
@@ -40,6 +42,7 @@ class WalkedStack(NamedTuple):
     machine: Machine
     gap: int | None
     vectors: Mapping[str, bytes]
+    thread: ThreadStorage | None = None
 
 
 class KnownMemory:
@@ -93,6 +96,7 @@ def add_variables(
 
     for number, view in enumerate(views):
         view.find_scopes = partial(find_scopes, number)
+        view.thread = stack.thread
     budget = ValueBudget()
     count = min(len(stack.frames), MAX_FRAMES if wanted.all_frames else 1)
     frames = list(stack.frames)

@@ -19,6 +19,7 @@ class MadeFrame:
         self.base = places.get("base", 0)
         self.address = places.get("address", 0)
         self.return_address = places.get("return_address")
+        self.thread = places.get("thread")
         self.answers = {}
 
     def read_register(self, name):
