@@ -128,8 +128,8 @@ class AnnotateCommand(Command):
     multiple=True,
     type=OptionName(list(HANDLER_OPTIONS)),
     metavar="NAME[=VALUE]",
-    help="Start the handler with this option (no-rate-limit, no-upload-gzip…); what follows from "
-    "it is said. Repeatable.",
+    help="Start the handler with this option (no-rate-limit, no-upload-gzip…); its "
+    "consequences are printed. Repeatable.",
 )
 @click.option(
     "--into",

@@ -41,7 +41,7 @@ def command() -> None:
 @click.argument("path", metavar="DATABASE")
 @click.option("--unsent", is_flag=True, help="Only reports that were never uploaded.")
 @click.option(
-    "--limit", type=click.IntRange(min=0), metavar="N", help="At most so many, the newest ones."
+    "--limit", type=click.IntRange(min=0), metavar="N", help="At most this many, the newest first."
 )
 @click.option("--newest", is_flag=True, help="Only the newest report: --limit 1.")
 def list_reports(

@@ -72,7 +72,7 @@ class DoctorOptions(NamedTuple):
     "--root",
     type=click.Path(),
     metavar="DIR",
-    help="Take this folder for the root of the system: that of a container image, for instance.",
+    help="Use this folder as the root of the system, as with an unpacked container image.",
 )
 @click.option(
     "--probe",

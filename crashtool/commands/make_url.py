@@ -72,7 +72,7 @@ class UrlCommand(Command):
     help="Check for what Crashpad's transport on this platform does with the URL.",
 )
 @click.option("--check", is_flag=True, help="Only check, and explain the URL.")
-@click.option("--fix", is_flag=True, help="Print the URL with everything fixed that can be.")
+@click.option("--fix", is_flag=True, help="Print the URL with all that can be fixed.")
 @click.option(
     "--probe",
     is_flag=True,

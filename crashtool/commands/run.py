@@ -33,7 +33,7 @@ TIMED_OUT = 124  # what coreutils' timeout ends with
     type=click.Path(),
     metavar="PATH",
     help="The crashpad_handler (default: the one of the extra 'handler', else one in "
-    "PATH, else Debian's Chromium's).",
+    "PATH, else that of Debian's chromium package).",
 )
 @click.option(
     "--writer",
@@ -73,7 +73,8 @@ TIMED_OUT = 124  # what coreutils' timeout ends with
     "--pid",
     type=click.IntRange(min=1),
     metavar="PID",
-    help="Report a process that runs already, as it stands, instead of a program; it lives on.",
+    help="Report this running process as it is now, instead of starting a program; it keeps "
+    "running.",
 )
 @click.option("--kill", is_flag=True, help="With --pid: kill the process when it is reported.")
 @click.option(
@@ -86,7 +87,8 @@ TIMED_OUT = 124  # what coreutils' timeout ends with
 @click.option(
     "--attach-stderr",
     is_flag=True,
-    help="Attach the last lines that a crashed process has on stderr, and show them: from a file, "
+    help="Attach the last lines that a crashed process wrote to stderr, and show them: from "
+    "a file, "
     "or from the run's own stderr if that is a pipe (it then passes through crashtool).",
 )
 @click.option(

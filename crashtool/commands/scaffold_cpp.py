@@ -106,7 +106,7 @@ class ScaffoldCppOptions(NamedTuple):
     metavar="NAME",
     help="The folder of the database below the user's own. Default: the annotation prod.",
 )
-@click.option("--url", metavar="URL", help="Write this URL into the source, token and all.")
+@click.option("--url", metavar="URL", help="Write this URL into the source, token included.")
 @annotation_options
 @click.pass_context
 def command(context: click.Context, /, console: Console, **values: Any) -> None:

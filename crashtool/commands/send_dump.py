@@ -70,7 +70,7 @@ class SendDumpOptions(NamedTuple):
     "--faulting-thread",
     type=int,
     metavar="TID",
-    help="The thread to blame, for a dump without an exception (_mod_faulting_tid).",
+    help="The thread that crashed, for a dump without an exception (_mod_faulting_tid).",
 )
 @click.option("--no-gzip", is_flag=True, help="Send the body as it is, with its length.")
 @click.option("--raw", is_flag=True, help="Send the bare minidump instead of a form.")
@@ -91,8 +91,8 @@ class SendDumpOptions(NamedTuple):
     "-w",
     "--watch",
     is_flag=True,
-    help="Stay, and send what comes into the folders or databases, until Ctrl-C, or SIGTERM "
-    "where there is one.",
+    help="Keep running, and send what arrives in the folders or databases, until Ctrl-C or "
+    "SIGTERM.",
 )
 @click.option("--again", is_flag=True, help="Also send what the server has accepted before.")
 @click.option(
@@ -118,7 +118,7 @@ class SendDumpOptions(NamedTuple):
     "-n",
     "--dry-run",
     is_flag=True,
-    help="Show the exact request instead: offline, no token needed.",
+    help="Show the exact request instead of sending it: offline, no token needed.",
 )
 @network_options
 def command(console: Console, paths: tuple[str, ...], **values: Any) -> None:

@@ -64,7 +64,7 @@ class ServeOptions(NamedTuple):
     default="127.0.0.1",
     show_default=True,
     metavar="ADDRESS",
-    help="Listen on this address. Anything but loopback lets others in.",
+    help="Listen on this address. Any address but loopback can be reached by other machines.",
 )
 @click.option(
     "--served-name",
@@ -99,7 +99,7 @@ class ServeOptions(NamedTuple):
     "faults",
     multiple=True,
     metavar="KIND[:COUNT[/report]][@SECONDS]",
-    help="Fail on purpose; see below. Repeatable: one after the other.",
+    help="Inject a fault; see below. Repeatable: one after the other.",
 )
 @click.option(
     "--certificate",

@@ -41,7 +41,7 @@ class SmokeOptions(NamedTuple):
     type=click.Path(),
     metavar="PATH",
     help="The crashpad_handler (default: the one of the extra 'handler', else one in "
-    "PATH, else Debian's Chromium's).",
+    "PATH, else that of Debian's chromium package).",
 )
 @click.option(
     "--mode",

@@ -154,7 +154,7 @@ LOPSIDED = 0.5  # of all crashes in one group that a rule of the user's names
     "--work",
     type=click.Path(file_okay=False),
     metavar="DIR",
-    help="Keep what was read in this folder: a call that was interrupted goes on there, and the "
+    help="Keep what was read in this folder: an interrupted call continues there, and the "
     "next one reads only what is new.",
 )
 @click.option(

@@ -197,7 +197,7 @@ def _warn_of_dump(dump: Minidump, fields: Fields, plan: SendPlan) -> list[str]:
     if dump.exception is None and plan.faulting_thread is None:
         warnings.append(
             "no exception in this dump: Backtrace groups it under 000…; "
-            "--faulting-thread TID names the thread to blame"
+            "--faulting-thread TID names the thread that crashed"
         )
     thread_ids = [thread.id for thread in dump.threads]
     if dump.problems:
