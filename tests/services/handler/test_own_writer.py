@@ -234,6 +234,21 @@ def test_a_program_of_any_linkage_is_a_module_whose_symbols_are_found(
         assert not dump.modules[0].debug_id.is_nil
 
 
+def test_a_small_program_of_lld_is_one_module(tmp_path, crash_under_own, read_chain):
+    """Its code begins in the page that its head is in, which is mapped twice."""
+    need_programs("clang", "-fuse-ld=lld")
+    source, program = tmp_path / "small.c", tmp_path / "small"
+    source.write_text("void fail(void) { *(volatile int *)0 = 1; } int main(void) { fail(); }")
+    run_tool("clang", "-g", "-O0", "-fuse-ld=lld", "-o", program, source)
+
+    _, delivery = crash_under_own([str(program)])
+
+    assert [row[0] for row in read_chain(delivery.path, program)[:2]] == ["fail", "main"]
+    with Minidump.open(delivery.path) as dump:
+        names = [module.name for module in dump.modules]
+    assert names.count(str(program)) == 1
+
+
 def test_a_program_built_with_musl_is_dumped(tmp_path, crash_under_own, read_chain):
     program = tmp_path / "program"
     source = Path(__file__).resolve().parents[2] / "programs/values.c"

@@ -34,15 +34,19 @@ def list_modules(
     Breakpad do, so that reports of all three are of the same modules.
     """
     modules: list[ModuleSnapshot] = []
+    ends: dict[str, int] = {}  # of the last image of each file
     for mapping in mappings:
         has_file = mapping.inode and mapping.name.startswith("/")
         if mapping.offset or "r" not in mapping.permissions:
             continue
         if not has_file and mapping.name != VDSO:
             continue
+        if mapping.start < ends.get(mapping.name, 0):
+            continue  # its head once more: small segments of lld share the file's first page
         image = find_image(read, mapping.start)
         if image is None or not _has_code(image, mapping, mappings):
             continue
+        ends[mapping.name] = image.base + image.size
         is_program = entry is not None and image.base <= entry < image.base + image.size
         modules.append(_describe(pid, mapping, image, is_program=is_program))
         if len(modules) == MAX_MODULES:
