@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import struct
+
 from crashtool.formats.minidump.context import X86Context, X8664Context
 from crashtool.formats.minidump.x87 import Fxsave, fsave_of
 from crashtool.formats.record import Record
 from crashtool.formats.user_registers import UserRegsStruct, UserRegsStruct32
-from crashtool.services.handler.process.ptrace import NT_PRFPREG, NT_PRXFPREG, get_registers
+from crashtool.services.handler.process.ptrace import (
+    NT_386_TLS,
+    NT_PRFPREG,
+    NT_PRXFPREG,
+    get_registers,
+)
 from crashtool.services.handler.process.signal_frame_writer import (
     SignalInfo,
     StoppedThread,
@@ -18,6 +25,7 @@ _FLAGS_X86_64 = 0x10001F
 _FLAGS_X86 = 0x1003F
 _FLAGS_NO_FLOATING_POINT = ~0x28  # CONTEXT_FLOATING_POINT (0x8) and _EXTENDED_REGISTERS (0x20)
 _LOW = 0xFFFF
+_USER_DESC = struct.Struct("<4I")  # asm/ldt.h: entry_number, base_addr, limit, flags
 
 
 def read_stopped_thread(tid: int, siginfo: SignalInfo | None = None) -> StoppedThread:
@@ -32,6 +40,23 @@ def read_stopped_thread(tid: int, siginfo: SignalInfo | None = None) -> StoppedT
         return thread._replace(floating_point=get_registers(tid, note))
     except OSError:  # a kernel without FXSAVE for 32-bit threads
         return thread
+
+
+def find_thread_pointer(thread: StoppedThread) -> int:
+    """Where a stopped thread has its control block; 0 where the kernel does not tell.
+
+    A 64-bit thread has it in fs, a 32-bit one in the segment that gs selects.
+    """
+    registers = thread.registers
+    if isinstance(registers, UserRegsStruct):
+        return int(registers.fs_base)
+    try:
+        areas = get_registers(thread.thread_id, NT_386_TLS)
+    except OSError:  # none was ever set
+        return 0
+    whole = areas[: len(areas) // _USER_DESC.size * _USER_DESC.size]
+    bases: dict[int, int] = {entry: base for entry, base, _, _ in _USER_DESC.iter_unpack(whole)}
+    return bases.get((registers.gs & _LOW) >> 3, 0)  # less the selector's table and privilege
 
 
 def build_context(thread: StoppedThread) -> Record:

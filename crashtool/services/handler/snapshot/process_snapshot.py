@@ -19,7 +19,6 @@ from crashtool.formats.minidump.snapshot import (
 )
 from crashtool.formats.minidump.structs import ExceptionParameter
 from crashtool.formats.named_tuple import NamedTuple
-from crashtool.formats.user_registers import UserRegsStruct
 from crashtool.services.handler.process.signal_frame_writer import (
     FAULTS,
     SignalInfo,
@@ -33,7 +32,11 @@ from crashtool.services.handler.process.target import (
     read_file,
     read_mappings,
 )
-from crashtool.services.handler.process.thread_context import build_context, read_stopped_thread
+from crashtool.services.handler.process.thread_context import (
+    build_context,
+    find_thread_pointer,
+    read_stopped_thread,
+)
 from crashtool.services.handler.snapshot.captured_memory import (
     CRASHED_STACK,
     OTHER_STACKS,
@@ -143,14 +146,13 @@ class _Taker:
         stack, far_end = capture_stack(self.memory, stopped.stack_pointer, width, limit)
         spare = limit - (len(stack.data) if stack and stopped is not self.crashed else 0)
         interrupted = capture_interrupted(self.memory, stack, width, spare)
-        registers = stopped.registers
         tid = stopped.thread_id
         thread = ThreadSnapshot(
             id=tid,
             name=self._name_thread(tid),
             context=build_context(stopped),
             stack=stack,
-            thread_pointer=registers.fs_base if isinstance(registers, UserRegsStruct) else 0,
+            thread_pointer=find_thread_pointer(stopped),
         )
         return _Taken(stopped, thread, (*filter(None, (far_end,)), *interrupted))
 

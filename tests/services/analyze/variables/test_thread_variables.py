@@ -18,7 +18,7 @@ from crashtool.services.handler.smoke.subprocess_run import run_in_subprocess
 from crashtool.services.handler.snapshot.own_writer import OwnWriter
 from crashtool.services.symbols.session import open_session
 from crashtool.services.symbols.symbol_plan import SymbolPlan
-from tests.toolchain import need
+from tests.toolchain import need_programs
 
 SOURCE = Path(__file__).resolve().parents[3] / "programs" / "thread_locals.c"
 BUILDS = {
@@ -26,6 +26,7 @@ BUILDS = {
     "gcc -O2, at one address": ["gcc", "-O2", "-no-pie", "-DALIGNMENT=2"],
     "gcc -O1, DWARF 4, global": ["gcc", "-O1", "-gdwarf-4", "-fpic", "-DALIGNMENT=1"],
     "gcc, static": ["gcc", "-O0", "-static", "-DALIGNMENT=32"],
+    "gcc, 32 bits": ["gcc", "-O0", "-m32"],
     "clang -O0": ["clang", "-O0"],
     "clang -O0, split": ["clang", "-O0", "-gsplit-dwarf"],
     "clang -O2": ["clang", "-O2", "-DALIGNMENT=8"],
@@ -36,7 +37,7 @@ pytestmark = pytest.mark.toolchain
 
 
 def build(folder, *flags):
-    need(flags[0])
+    need_programs(flags[0], *(flag for flag in flags if flag == "-m32"))
     program = folder / "program"
     line = [*flags, "-g", "-w", "-pthread", "-Wl,--build-id", "-o", program, SOURCE]
     subprocess.run(line, check=True, cwd=folder)
@@ -131,7 +132,7 @@ def test_a_thread_pointer_that_is_none_has_no_variables(tmp_path, change, reason
 
 
 def test_those_of_a_library_are_not_known(tmp_path):
-    need("gcc")
+    need_programs("gcc")
     library = tmp_path / "libcrash.so"
     line = ["gcc", "-g", "-w", "-fpic", "-shared", "-DLIBRARY", "-Wl,--build-id", "-o", library]
     subprocess.run([*line, SOURCE], check=True, cwd=tmp_path)
