@@ -68,10 +68,13 @@ def pack_context(layout, registers):
     flags = registers.get("flags", CONTEXT_FLAGS.get(layout, 0))
     if layout in (context.Arm64Context, context.Arm64OldContext):
         general = {
-            name: value for name, value in registers.items() if name not in ("cpsr", "flags")
+            name: value
+            for name, value in registers.items()
+            if name not in ("cpsr", "flags", "vector_registers")
         }
         return layout(
             registers=context.Arm64Registers(**general).pack(),
+            vector_registers=registers.get("vector_registers", b""),
             cpsr=registers.get("cpsr", 0),
             flags=flags,
         ).pack()

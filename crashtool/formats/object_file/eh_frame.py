@@ -65,6 +65,10 @@ NAMES = {
     ),
 }
 
+# Vector registers whose lower 64 bits a call gives back (AAPCS64, 6.1.2), by their numbers
+# (AADWARF64, 4.1): a function that changes one saves those bits, and its rules say where.
+KEPT_VECTORS = {"arm64": {64 + number: f"v{number}" for number in range(8, 16)}}
+
 
 class SectionRange(NamedTuple):
     """A section: its bytes are at `offset` in the file, and at `address` in memory."""
@@ -116,6 +120,7 @@ class EhFrame:
         self._tables = tables
         self._is_debug = is_debug
         self._names = NAMES[architecture]
+        self._kept_vectors = KEPT_VECTORS.get(architecture, {})
         self._plain = compile_plain(self._names)
         self._starts: Sequence[int] | None = None
         self._spans: dict[int, range | None] = {}
@@ -334,6 +339,12 @@ class EhFrame:
             f"{names[number]}: {rule}"
             for number, rule in rules.items()
             if rule != UNDEFINED_RULE and number in names
+        ]
+        # Kept ones are named, too: rules of other tables leave them out where they are saved.
+        parts += [
+            f"{name}: {rules.get(number, name)}"
+            for number, name in self._kept_vectors.items()
+            if rules.get(number) != UNDEFINED_RULE
         ]
         return " ".join(parts)
 

@@ -21,6 +21,7 @@ from crashtool.model.module import Module
 from crashtool.services.analyze.module_map import ModuleMap
 from crashtool.services.analyze.walked_dump import (
     find_executable_map,
+    find_kept_halves,
     find_machine,
     find_thread_storage,
     find_vectors,
@@ -162,7 +163,11 @@ class _Walks:
         if registers is None or scene is None:
             return thread
         scene.look_at(registers.stack_pointer, self._read_stack(registers.stack_pointer))
-        source = walk(scene, registers.values)
+        values = registers.values
+        if self.variables is not None and scene.machine.name == "arm64":
+            is_crashed = self._is_crashed(thread)
+            values = values | find_kept_halves(self.dump, thread.id, is_crashed=is_crashed)
+        source = walk(scene, values)
         feed = _Feed(self, scene, source)
         if self.until:
             self.until(self.report, iter(feed))

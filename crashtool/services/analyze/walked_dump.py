@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from crashtool.services.unwind.machine import Machine
 
 APPLE = ("macos", "ios")
+KEPT_HALVES = tuple(f"v{number}" for number in range(8, 16))  # by calls on ARM64 (AAPCS64, 6.1.2)
+HALF = 8  # bytes
 PAGE_EXECUTE_ANY = 0xF0  # PAGE_EXECUTE, …_READ, …_READWRITE, …_WRITECOPY (winnt.h)
 
 
@@ -40,6 +42,18 @@ def find_vectors(dump: Minidump, thread_id: int, *, is_crashed: bool) -> dict[st
         return dump.read_vectors(dump.exception.context)
     thread = next((thread for thread in dump.threads if thread.id == thread_id), None)
     return dump.read_vectors(thread.context) if thread else {}
+
+
+def find_kept_halves(dump: Minidump, thread_id: int, *, is_crashed: bool) -> dict[str, int]:
+    """The lower halves of a thread's vector registers that calls give back, as numbers: what rules
+    of callers count from. None but on ARM64.
+    """
+    vectors = find_vectors(dump, thread_id, is_crashed=is_crashed)
+    return {
+        name: int.from_bytes(vectors[name][:HALF], "little")
+        for name in KEPT_HALVES
+        if name in vectors
+    }
 
 
 def find_thread_storage(

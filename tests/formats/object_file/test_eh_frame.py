@@ -252,3 +252,27 @@ def test_an_address_outside_all_functions_has_no_rules(program):
 
     assert frames.find_cfi(0) is None
     assert frames.find_cfi(1 << 40) is None
+
+
+def frame_of_arm64(instructions):
+    """.eh_frame at 0x2000 of one function of 256 bytes, at 0x1000."""
+    common = bytes.fromhex("00000000 01 7a5200 04 78 1e 01 1b 0c1f00 0000")  # zR, r30, CFA is sp
+    head = len(common).to_bytes(4, "little") + common
+    start = 0x1000 - (0x2000 + len(head) + 8)
+    entry = (len(head) + 4).to_bytes(4, "little") + start.to_bytes(4, "little", signed=True)
+    entry += (0x100).to_bytes(4, "little") + b"\0" + bytes.fromhex(instructions)
+    data = head + len(entry).to_bytes(4, "little") + entry + bytes(4)
+    return EhFrame(data, FrameTables(0, SectionRange(0, 0x2000, len(data)), None), "arm64")
+
+
+def test_rules_of_arm64_say_where_the_kept_halves_of_vectors_are():
+    """Saved at CFA - 16, of a value that is lost, saved and restored, and never touched."""
+    frames = frame_of_arm64("0e20 9e01 054802 0749 054a03 064a")
+
+    table = parse_rules(frames.find_cfi(0x1010).rules, "arm64")
+
+    assert evaluate(table["v8"], {}, {0x7010: 5}.get, (1 << 64) - 1, 0x7020) == 5
+    assert "v9" not in table
+    assert table["v10"] == ("v10",)
+    assert table["v15"] == ("v15",)
+    assert "v16" not in table

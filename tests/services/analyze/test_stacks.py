@@ -2,11 +2,14 @@ import pytest
 
 from crashtool.errors import InputUnusable
 from crashtool.formats.minidump.file import Minidump
+from crashtool.services.analyze import stacks
 from crashtool.services.analyze.assemble_report import analyze
 from crashtool.services.analyze.inspect_dumps import InspectOptions, read_report
 from crashtool.services.analyze.stacks import walk_stacks
-from crashtool.services.analyze.walked_dump import find_machine
+from crashtool.services.analyze.variables.wanted import WantedVariables
+from crashtool.services.analyze.walked_dump import find_kept_halves, find_machine
 from crashtool.services.symbols.session import SymbolPlan, open_session
+from crashtool.services.unwind.walker import walk
 from tests.synth.minidump import MinidumpBuilder
 
 
@@ -27,6 +30,40 @@ def test_each_machine_is_known(architecture, platform, pointer):
 def test_windows_preserves_more_registers():
     assert "rsi" in find_machine("x86_64", "windows").callee_saved
     assert "rsi" not in find_machine("x86_64", "linux").callee_saved
+
+
+def test_of_arm64_the_halves_of_vectors_that_calls_keep_are_known():
+    vectors = b"".join(number.to_bytes(8, "little") + b"\xee" * 8 for number in range(32))
+    builder = MinidumpBuilder().add_system("linux", "arm64")
+    builder.add_thread(7, registers={"pc": 0x1000, "vector_registers": vectors})
+    builder.add_thread(8, registers={"pc": 0x1000, "vector_registers": vectors, "flags": 0x400003})
+    dump = Minidump(builder.pack())
+
+    assert find_kept_halves(dump, 7, is_crashed=False) == {
+        f"v{number}": number for number in range(8, 16)
+    }
+    assert find_kept_halves(dump, 8, is_crashed=False) == {}  # without floating point
+
+
+def test_walks_of_arm64_begin_with_them_where_variables_are_wanted(monkeypatch, tmp_path):
+    builder = MinidumpBuilder().add_system("linux", "arm64")
+    vectors = bytes(16 * 8) + b"\7" + bytes(16 * 24 - 1)
+    registers = {"pc": 0x1000, "vector_registers": vectors}
+    builder.add_thread(7, registers=registers).set_exception(7, 11, registers=registers)
+    dump = Minidump(builder.pack())
+    report, started = analyze(dump, "game.dmp"), []
+
+    def note_and_walk(scene, values):
+        started.append(values)
+        return walk(scene, values)
+
+    monkeypatch.setattr(stacks, "walk", note_and_walk)
+    with open_session(SymbolPlan(paths=(str(tmp_path),)), str(tmp_path / "cache")) as symbols:
+        walk_stacks(dump, report, symbols, variables=WantedVariables())
+        walk_stacks(dump, report, symbols)
+
+    assert [values.get("v8") for values in started] == [7, None]
+    assert report.crashed_thread.registers.values.get("v8") is None
 
 
 def test_other_machines_are_not_walked():

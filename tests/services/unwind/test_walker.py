@@ -60,6 +60,24 @@ class TestRules:
         assert steps[1].registers["rbx"] == 0x7100
         assert steps[2].registers["rsp"] == 0x7108
 
+    def test_lead_to_saved_halves_of_vectors_while_each_function_says_that_it_keeps_them(self):
+        saved = ".cfa: sp 32 + .ra: .cfa -8 + ^"
+        rules = (
+            CfiText(0x100, 0x100, f"{saved} v8: .cfa -16 + ^ v9: v9"),
+            CfiText(0x200, 0x100, f"{saved} v8: v8 v9: .cfa -16 + ^"),
+            CfiText(0x300, 0x100, saved),
+            CfiText(0x400, 0x100, f"{saved} v8: v8 v9: v9"),
+        )
+        words = {STACK + 0x10: 88, STACK + 0x30: 99}
+        words |= {STACK + 0x18 + 0x20 * place: CODE + 0x210 + 0x100 * place for place in range(3)}
+        words[STACK + 0x78] = 0
+        scene = make_scene(ARM64, words, Tables(cfi=rules))
+
+        steps = list(walk(scene, {"pc": CODE + 0x110, "sp": STACK, "fp": 0, "lr": 0}))
+
+        halves = [(step.registers.get("v8"), step.registers.get("v9")) for step in steps]
+        assert halves == [(None, None), (88, None), (88, 99), (None, None)]
+
     def test_end_with_a_function_that_nothing_called_but_is_returned_to(self):
         """makecontext() pushes the address of a function: a coroutine ends by returning to it."""
         words = {STACK: CODE + 0x500} | {STACK + 8 * place: CODE + 0x610 for place in range(1, 9)}

@@ -56,9 +56,11 @@ class StackFrameView:
         """A register's bytes; None when it is not known."""
         if not self.is_proven:
             return None
+        if name in self.vectors:  # the whole of it; callers have what calls keep
+            return self.vectors[name]
         value = self._registers.get(name)
         if value is None:
-            return self.vectors.get(name)
+            return None
         return (value & (1 << 8 * self._width) - 1).to_bytes(self._width, "little")
 
     def read_memory(self, address: int, size: int) -> bytes | None:
@@ -108,7 +110,7 @@ def make_views(
 ) -> list[StackFrameView]:
     """A view of each frame of a walk, innermost first; frames are missing before number `gap`.
 
-    `vectors`: the registers of 128 bits at the innermost, which no call keeps.
+    `vectors`: the registers of 128 bits at the innermost, which no call keeps whole.
     """
     views: list[StackFrameView] = []
     is_proven = True

@@ -3,6 +3,7 @@
 from crashtool.model.crash import Frame
 from crashtool.model.module import Module
 from crashtool.services.analyze.variables.frame_views import make_views
+from crashtool.services.unwind.arm import ARM64
 from crashtool.services.unwind.intel import AMD64
 from crashtool.services.unwind.unwind_context import StackFrame
 
@@ -45,6 +46,16 @@ def test_the_caller_of_a_call_that_led_nowhere_is_no_guess():
 def test_vectors_are_the_innermost_frame_s_alone():
     views = views_of(("context", 0x100), ("cfi", 0x200), vectors={"xmm0": bytes(16)})
     assert [view.read_register("xmm0") for view in views] == [bytes(16), None]
+
+
+def test_vectors_are_whole_in_the_innermost_frame_and_as_far_as_calls_keep_them_in_others():
+    steps = [StackFrame({"v8": 5}, "context"), StackFrame({"v8": 5}, "cfi")]
+    frames = [Frame(0x4000FF, step.trust, GAME, "draw", resume=0x400100) for step in steps]
+    whole = (5).to_bytes(8, "little") + b"\1" * 8
+
+    views = make_views(steps, frames, ARM64, lambda *_: None, {"v8": whole})
+
+    assert [view.read_register("v8") for view in views] == [whole, whole[:8]]
 
 
 def test_no_frame_is_joined_over_those_that_were_left_out():
