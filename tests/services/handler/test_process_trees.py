@@ -17,6 +17,7 @@ if sys.platform != "linux":
 from crashtool.formats.minidump.file import Minidump
 from crashtool.services.handler.following import process_tree
 from crashtool.services.handler.following.follow_options import Following
+from crashtool.services.handler.following.process_tree import ProcessTree
 from crashtool.services.handler.reports.report_database import list_minidumps, prepare_database
 from crashtool.services.handler.smoke.subprocess_run import run_in_subprocess
 from crashtool.services.handler.snapshot.own_writer import OwnWriter
@@ -113,6 +114,20 @@ def test_crashes_of_all_processes_are_reported_and_nobody_notices(kind, trees, f
     assert result.status == ALL_SEEN
     assert result.processes == processes
     assert_reported(result, tmp_path / "database", signals)
+
+
+def test_a_child_that_ends_before_its_parent_tells_of_it_is_counted_once(monkeypatch):
+    """A busy machine: the kernel wakes a new process up before its parent stops to tell of it."""
+    monkeypatch.setattr(process_tree, "set_options", lambda *_arguments, **_options: None)
+    tree = ProcessTree(os.getpid())
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as child:
+        child_process = tree.find(child.pid)
+    tree.ended(child.pid, 0)
+    tree.forked(tree.processes[tree.root], child.pid)
+
+    assert child_process.parent == os.getpid()
+    assert tree.count == 2
+    assert list(tree.processes) == [tree.root]
 
 
 def test_a_program_and_its_child_can_both_crash(trees, follow, tmp_path):
@@ -320,6 +335,7 @@ AS_IF = """
 import os, signal, sys
 from crashtool.services.handler.following import hang, runner
 from crashtool.services.handler.following.follow_options import Following
+from crashtool.services.handler.following.process_tree import ProcessTree
 from crashtool.services.handler.snapshot.own_writer import OwnWriter
 from crashtool.services.handler.run.program import run_program
 {change}

@@ -78,13 +78,14 @@ class ChildCrashes:
         if not is_first_of_namespace(process.pid):
             freezer.go_on(siginfo.number)
             return
+        if siginfo.number not in RECURRING:  # while it stands: let go, it would run past its trap
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process.pid, signal.SIGKILL)
+            return
         threads = freezer.threads
         freezer.let_go()  # a fault simply happens once more
         for tid in threads:
             self._tree.detached(tid)
-        if siginfo.number not in RECURRING:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(process.pid, signal.SIGKILL)
 
     def _describe(
         self, process: TracedProcess, crashed: StoppedThread, seconds: float

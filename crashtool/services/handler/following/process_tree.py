@@ -68,6 +68,7 @@ class ProcessTree:
         self.processes = {root: TracedProcess(root, os.getpid())}
         self.processes[root].has_stopped = True
         self._threads = {root: root}
+        self._unannounced: set[int] = set()  # processes that stopped before their parents told
         self._is_leaving = False
         self._images = ImageReader()
         self._keeps_rights = can_keep_rights()
@@ -80,7 +81,10 @@ class ProcessTree:
                 return None
             pid, parent = parentage
             self._threads[tid] = pid
-            process = self.processes.get(pid) or self._add(pid, parent)
+            process = self.processes.get(pid)
+            if process is None:
+                process = self._add(pid, parent)
+                self._unannounced.add(pid)
             if not process.has_stopped and not self.alone:
                 process.has_stopped = True
                 set_options(tid, children=True, dies_with_us=False)
@@ -89,6 +93,10 @@ class ProcessTree:
     def forked(self, parent: TracedProcess, pid: int) -> None:
         """Note a new process before its parent goes on, which could end first."""
         child = self.processes.get(pid)
+        was_seen = pid in self._unannounced
+        self._unannounced.discard(pid)
+        if child is None and was_seen:  # it came and ended while its parent had no core
+            return
         if child is None:
             child = self._add(pid, parent.pid)
             if thread_state(pid, pid) in GONE:  # killed at once, and its end was told before
