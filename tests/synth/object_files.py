@@ -1,6 +1,6 @@
 """Tiny object files, packed from the same tables that read them."""
 
-from crashtool.formats.object_file import elf, macho, pe
+from crashtool.formats.object_file import elf, elf_structs, macho, pe
 from crashtool.formats.object_file.macho_structs import (
     MachHeader,
     MachSection32,
@@ -88,7 +88,7 @@ def build_elf(
 
 
 def build_note(build_id, big_endian=False):
-    note = elf.Note(name_size=4, content_size=len(build_id), note_type=elf.NOTE_BUILD_ID)
+    note = elf_structs.Note(name_size=4, content_size=len(build_id), note_type=elf.NOTE_BUILD_ID)
     return pack(note, big_endian) + b"GNU\0" + build_id + b"\0" * (-len(build_id) % 4)
 
 

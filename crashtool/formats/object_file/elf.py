@@ -11,6 +11,7 @@ from crashtool.formats.identifiers import BuildId, CodeId
 from crashtool.formats.mapped_pages import let_go
 from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.object_file.eh_frame import FrameTables, SectionRange
+from crashtool.formats.object_file.elf_identity import HASHED_BYTES, hash_page, read_note
 from crashtool.formats.object_file.elf_structs import (
     CompressionHeader32,
     CompressionHeader64,
@@ -21,7 +22,6 @@ from crashtool.formats.object_file.elf_structs import (
     Header32,
     Header64,
     Identification,
-    Note,
     UnitHeader,
 )
 from crashtool.formats.object_file.elf_symbols import SymbolTable
@@ -56,11 +56,9 @@ MAX_UNITS = 4096
 MAX_MAPPED = 1 << 24  # bytes of headers' neighbours that the system may have read
 MAX_NAME = 256
 SECTION_FIELDS = 6  # of a section's row, that are of use: as Section has them
-MAX_NOTE = 4096
 MAX_LINK = 4096
 CHECKSUM_SIZE = 4
 MAX_BUILD_ID = 64  # sha512; the usual are 16 and 20
-HASHED_BYTES = 4096  # Breakpad's file_id.cc: the first page of .text
 DWARF_5, SKELETON_UNIT = 5, 4
 
 
@@ -382,34 +380,17 @@ class _ElfReader:
         ]
         for offset, size in places:
             end = min(offset + size, len(self.data))
-            if content := self.find_note_between(offset, end, owner, note_type):
+            if content := read_note(
+                self.data, range(offset, end), owner, note_type, big_endian=self.big_endian
+            ):
                 return content
-        return None
-
-    def find_note_between(
-        self, offset: int, end: int, owner: bytes, note_type: int
-    ) -> bytes | None:
-        end = min(end, offset + MAX_NOTE)
-        while offset + Note.SIZE <= end:
-            note = self.read(Note, offset)
-            name = offset + Note.SIZE
-            content = name + (note.name_size + 3 & ~3)
-            if content + note.content_size > end:
-                return None
-            if note.note_type == note_type and self.data[name : name + len(owner)] == owner:
-                return bytes(self.data[content : content + note.content_size]) or None
-            offset = content + (note.content_size + 3 & ~3)
         return None
 
     def hash_code(self) -> BuildId | None:
         text = self.sections.get(".text")
         if text is None or not text.present:
             return None
-        page = self.data[text.offset : text.offset + min(text.size, HASHED_BYTES)]
-        hashed = bytearray(16)
-        for offset, byte in enumerate(page):
-            hashed[offset % 16] ^= byte
-        return BuildId(bytes(hashed))
+        return hash_page(self.data[text.offset : text.offset + min(text.size, HASHED_BYTES)])
 
     def file_name(self, section: str) -> str:
         head = self.content(section, MAX_NAME * 4)

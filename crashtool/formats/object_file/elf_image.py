@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import TypeAlias
 
 from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.object_file.elf import (
     CLASS_32,
     CLASS_64,
+    GNU_OWNER,
     LITTLE,
     MAGIC,
     MAX_BUILD_ID,
     MAX_NAME,
-    MAX_NOTE,
     NOTE_BUILD_ID,
     PAGE,
     SEGMENT_LOAD,
     SEGMENT_NOTE,
 )
+from crashtool.formats.object_file.elf_identity import MAX_NOTE, read_note
 from crashtool.formats.object_file.elf_structs import (
     Dynamic32,
     Dynamic64,
@@ -27,7 +28,6 @@ from crashtool.formats.object_file.elf_structs import (
     Header32,
     Header64,
     Identification,
-    Note,
 )
 
 Read: TypeAlias = Callable[[int, int], bytes]
@@ -37,7 +37,6 @@ SEGMENT_DYNAMIC = 2
 DYNAMIC_STRINGS, DYNAMIC_NAME = 5, 14  # DT_STRTAB, DT_SONAME
 MAX_SEGMENTS = 256
 MAX_DYNAMIC = 8192  # bytes
-_GNU = b"GNU\0"
 
 
 class ElfImage(NamedTuple):
@@ -106,24 +105,10 @@ def _find_build_id(read: Read, segments: list[SegmentRow], bias: int) -> bytes:
             data = read(bias + segment.address, min(segment.file_size, MAX_NOTE))
         except OSError:
             continue
-        for note_type, name, content in _walk_notes(data):
-            if note_type == NOTE_BUILD_ID and name == _GNU:
-                return content[:MAX_BUILD_ID]
+        content = read_note(data, range(len(data)), GNU_OWNER, NOTE_BUILD_ID, big_endian=False)
+        if content:
+            return content[:MAX_BUILD_ID]
     return b""
-
-
-def _walk_notes(data: bytes) -> Iterator[tuple[int, bytes, bytes]]:
-    offset = 0
-    while offset + Note.SIZE <= len(data):
-        note = Note.read(data, offset)
-        name = offset + Note.SIZE
-        content = name + (note.name_size + 3 & ~3)
-        yield (
-            note.note_type,
-            data[name : name + note.name_size],
-            data[content : content + note.content_size],
-        )
-        offset = content + (note.content_size + 3 & ~3)
 
 
 def _find_name(read: Read, segments: list[SegmentRow], bias: int) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Protocol
@@ -19,6 +18,7 @@ from crashtool.model.crash import (
 )
 from crashtool.model.module import Module
 from crashtool.services.analyze.module_map import ModuleMap
+from crashtool.services.analyze.stack_ends import FRAMES_OF_AN_END, find_gap, keep_both_ends
 from crashtool.services.analyze.walked_dump import (
     find_executable_map,
     find_kept_halves,
@@ -34,7 +34,7 @@ from crashtool.services.unwind.unwind_context import (
     StackFrame,
     UnwindContext,
 )
-from crashtool.services.unwind.walker import is_cut_off, walk
+from crashtool.services.unwind.walker import walk
 
 if TYPE_CHECKING:
     from crashtool.formats.breakpad.symbol_file import FunctionHit
@@ -45,9 +45,6 @@ if TYPE_CHECKING:
     from crashtool.services.symbols.generated_code import Generated
     from crashtool.services.unwind.machine import Machine
 
-FRAMES_OF_AN_END = 512  # that are kept of a stack that is deeper than twice that
-# What Crashpad writes in place of memory that it could not read (minidump_memory_writer.cc).
-FILLER, FILLER_WORDS = b"\xfe", 4
 STACK_WINDOW = 1 << 20  # bytes from the stack pointer on that are kept at hand
 CUSTOMER_BIT = 1 << 29
 SENT = ("SI_USER", "SI_TKILL", "SI_QUEUE", "SIGABRT")  # by kill, raise, sigqueue, abort
@@ -386,41 +383,6 @@ class _Feed:
             self.frames.append(frame)
             yield frame
         self.is_used_up = True
-
-
-def keep_both_ends(steps: Iterable[StackFrame]) -> tuple[list[StackFrame], int]:
-    """The first and the last frames of a walk, and how many between them are left out.
-
-    Who began a recursion stands at its outer end.
-    """
-    source = iter(steps)
-    first = list(islice(source, FRAMES_OF_AN_END))
-    last: deque[StackFrame] = deque(maxlen=FRAMES_OF_AN_END)
-    count = 0
-    for step in source:
-        last.append(step)
-        count += 1
-    return first + list(last), count - len(last)
-
-
-def find_gap(scene: UnwindContext, steps: list[StackFrame]) -> str:
-    """Why frames are missing behind the outermost; "" if it cannot be said."""
-    outermost = steps[-1]
-    pointer = outermost.registers.get(scene.machine.stack_pointer, 0)
-    start = scene.read_bytes(pointer, scene.machine.width * FILLER_WORDS)
-    if start is not None and not start.strip(FILLER):
-        return "the handler could not read the stack here: the dump holds its filler, 0xfe bytes"
-    has_stack = scene.read_pointer(pointer) is not None
-    if len(steps) == 1 and not has_stack:
-        return "the dump holds no memory at the stack pointer, so callers cannot be found"
-    if outermost.is_exact and not has_stack:
-        return (
-            "the signal came on another stack, of which the dump holds no memory, so the callers "
-            "of the interrupted function cannot be found"
-        )
-    if is_cut_off(scene, outermost):
-        return "the dump holds no more of this stack, so further callers cannot be found"
-    return ""
 
 
 def name_kernel_code(scene: UnwindContext, step: StackFrame, frame: Frame) -> Frame:

@@ -14,6 +14,17 @@ from crashtool.services.symbol_upload.inventory import (
     InventoryEntry,
     walk_entries,
 )
+from crashtool.services.symbol_upload.pdb_defects import (
+    empty_pdb,
+    fastlink,
+    lone_pdb,
+    name_pair,
+    other_build,
+    pdb_age,
+    rewritten,
+    stripped_pdb,
+    types_alone,
+)
 from crashtool.services.symbols.advice import (
     DAMAGED_FIX,
     DUMP_FIX,
@@ -21,7 +32,6 @@ from crashtool.services.symbols.advice import (
     LINED,
     LINED_SYM,
     REWRITTEN_FIX,
-    REWRITTEN_NOTE,
     SPLIT_FIX,
     SPLIT_NOTE,
     UNSTRIPPED,
@@ -133,94 +143,6 @@ def _no_time(entry: InventoryEntry, _: Inventory) -> str:
     if entry.object_file.kind != object_kinds.PE or not code_id.startswith(NO_TIME):
         return ""
     return "no time stamp: its code id is only its size, and other builds may have the same"
-
-
-def _lone_pdb(entry: InventoryEntry, inventory: Inventory) -> str:
-    object_file = entry.object_file
-    if object_file.kind != object_kinds.PDB or object_file.architecture not in UNWIND_IN_IMAGE:
-        return ""
-    if entry.identifier in inventory.images or entry.identifier[:32] in inventory.guids:
-        return ""
-    if _other_build(entry, inventory):
-        return ""
-    architecture = object_file.architecture
-    return f"its EXE or DLL is not among the inputs, and only that can unwind {architecture}"
-
-
-def _other_build(entry: InventoryEntry, inventory: Inventory) -> str:
-    if entry.object_file.kind != object_kinds.PDB or entry.identifier in inventory.images:
-        return ""
-    image = inventory.find_asking(entry)
-    if (
-        image is None
-        or image.object_file.architecture != entry.object_file.architecture
-        or image.identifier[:32] == entry.identifier[:32]  # the age: a rule of its own
-        or image.identifier in inventory.debug
-    ):
-        return ""
-    asked = f"{image.file.name} beside it asks for {image.identifier}"
-    return f"of another build: {asked}, and this is {entry.identifier or 'without an identifier'}"
-
-
-def _pdb_age(entry: InventoryEntry, inventory: Inventory) -> str:
-    if entry.object_file.kind != object_kinds.PDB or entry.identifier in inventory.images:
-        return ""
-    image = inventory.guids.get(entry.identifier[:32]) if entry.identifier else None
-    if image is None:
-        return ""
-    ours, wanted = (int(name[32:], 16) for name in (entry.identifier, image.identifier))
-    return f"its age is {ours}, and {image.file.name} asks for {wanted}: they do not match"
-
-
-def _name_pair(entry: InventoryEntry, inventory: Inventory) -> str:
-    program = (
-        inventory.images.get(entry.identifier)
-        if entry.object_file.kind == object_kinds.PDB
-        else None
-    )
-    if program is None:
-        return ""
-    asked, file, image = program.object_file.debug_file, entry.file, program.file
-    if asked and asked.lower() != file.name.lower():
-        return f"{image.name} asks for '{asked}', not for '{file.name}'"
-    if _stem(image.name) != _stem(file.name):
-        return f"its program is called '{image.name}': the two names must be the same"
-    return ""
-
-
-def _stem(name: str) -> str:
-    return name.rpartition(".")[0].lower()
-
-
-def _fastlink(entry: InventoryEntry, _: Inventory) -> str:
-    if object_kinds.FASTLINK not in entry.object_file.traits:
-        return ""
-    return "made with /DEBUG:FASTLINK: an index into .obj files, of no use elsewhere"
-
-
-def _types_alone(entry: InventoryEntry, _: Inventory) -> str:
-    if object_kinds.TYPES_ALONE not in entry.object_file.traits:
-        return ""
-    return "types alone: what the compiler writes (vc140.pdb), not what the linker does"
-
-
-def _rewritten(entry: InventoryEntry, _: Inventory) -> str:
-    return REWRITTEN_NOTE if object_kinds.REWRITTEN in entry.object_file.traits else ""
-
-
-def _stripped_pdb(entry: InventoryEntry, inventory: Inventory) -> str:
-    object_file, quality = entry.object_file, entry.quality
-    image = inventory.images.get(entry.identifier)
-    if image and image.quality.lines:
-        return ""  # MinGW's linker makes such PDBs, and the lines are in the image's DWARF
-    if (
-        object_file.kind != object_kinds.PDB
-        or {object_kinds.FASTLINK, object_kinds.MANAGED} & object_file.traits
-    ):
-        return ""
-    if object_kinds.STRIPPED in object_file.traits or (quality.functions and not quality.lines):
-        return "a stripped PDB: public names only, no lines"
-    return ""
 
 
 def _split_dwarf(entry: InventoryEntry, _: Inventory) -> str:
@@ -355,23 +277,6 @@ def _empty_sym(entry: InventoryEntry, _: Inventory) -> str:
     return "a .sym file without a single function"
 
 
-NO_FUNCTIONS = {
-    object_kinds.FASTLINK,
-    object_kinds.STRIPPED,
-    object_kinds.MANAGED,
-    object_kinds.TYPES_ALONE,
-}
-
-
-def _empty_pdb(entry: InventoryEntry, _: Inventory) -> str:
-    object_file, quality = entry.object_file, entry.quality
-    if object_file.kind != object_kinds.PDB or NO_FUNCTIONS & object_file.traits:
-        return ""
-    if not quality.tried or quality.functions or quality.lines or quality.problem:
-        return ""
-    return "a PDB without a single function"
-
-
 def _no_stack_records(entry: InventoryEntry, _: Inventory) -> str:
     judged = (
         entry.object_file.kind == object_kinds.SYM
@@ -426,25 +331,25 @@ RULES = (
     DefectRule("unnamed-codeview", _unnamed_codeview, "link with -Wl,--pdb= instead of --build-id"),
     DefectRule("nil-id", _nil_sym, "make it from a program that has an identifier", ERROR),
     DefectRule("no-timestamp", _no_time, "link without --no-insert-timestamp; /Brepro is fine"),
-    DefectRule("pdb-without-image", _lone_pdb, "upload the EXE or DLL as well"),
+    DefectRule("pdb-without-image", lone_pdb, "upload the EXE or DLL as well"),
     DefectRule(
         "pdb-age",
-        _pdb_age,
+        pdb_age,
         "upload the PDB of the same link, not one that was changed later",
         ERROR,
     ),
-    DefectRule("other-build", _other_build, "upload the EXE or DLL and the PDB of one link", ERROR),
-    DefectRule("name-pair", _name_pair, "give both files the names they were linked with", ERROR),
-    DefectRule("rewritten-pdb", _rewritten, REWRITTEN_FIX),
+    DefectRule("other-build", other_build, "upload the EXE or DLL and the PDB of one link", ERROR),
+    DefectRule("name-pair", name_pair, "give both files the names they were linked with", ERROR),
+    DefectRule("rewritten-pdb", rewritten, REWRITTEN_FIX),
     DefectRule(
-        "types-pdb", _types_alone, "upload the linker's PDB: /PDB names it, /DEBUG makes it", ERROR
+        "types-pdb", types_alone, "upload the linker's PDB: /PDB names it, /DEBUG makes it", ERROR
     ),
     DefectRule(
-        "fastlink-pdb", _fastlink, "link with /DEBUG:FULL, or convert with mspdbcmf.exe", ERROR
+        "fastlink-pdb", fastlink, "link with /DEBUG:FULL, or convert with mspdbcmf.exe", ERROR
     ),
     DefectRule(
         "stripped-pdb",
-        _stripped_pdb,
+        stripped_pdb,
         "upload the full PDB, not the one of /PDBSTRIPPED; compile with /Zi",
         ERROR,
     ),
@@ -458,6 +363,6 @@ RULES = (
     DefectRule("no-unwind", _no_unwind, UNWIND_COMPILE),
     DefectRule("debug-without-program", _lone_debug_file, "upload the program as well"),
     DefectRule("empty-sym", _empty_sym, DUMP_FIX, ERROR),
-    DefectRule("empty-pdb", _empty_pdb, DAMAGED_FIX, ERROR),
+    DefectRule("empty-pdb", empty_pdb, DAMAGED_FIX, ERROR),
     DefectRule("no-stack-records", _no_stack_records, DUMP_FIX),
 )

@@ -5,7 +5,7 @@ import pytest
 from crashtool.errors import InputUnusable, MalformedFile
 from crashtool.formats import object_kinds
 from crashtool.formats.identifiers import BuildId, DebugId
-from crashtool.formats.object_file import elf, macho, pe
+from crashtool.formats.object_file import elf, elf_structs, macho, pe
 from crashtool.formats.object_file import pdb_identity as pdb
 from crashtool.formats.object_file.identify import (
     looks_like_object,
@@ -55,7 +55,8 @@ def read(data):
     ("kind", "size"),
     [
         (elf.Identification, 16), (elf.Header32, 52), (elf.Header64, 64), (elf.ElfSection32, 40),
-        (elf.ElfSection64, 64), (elf.ElfSegment32, 32), (elf.ElfSegment64, 56), (elf.Note, 12),
+        (elf.ElfSection64, 64), (elf.ElfSegment32, 32), (elf.ElfSegment64, 56),
+        (elf_structs.Note, 12),
         (elf.CompressionHeader32, 12), (elf.CompressionHeader64, 24),
         (pe.DosHeader, 64), (pe.FileHeader, 24), (pe.OptionalHeader32, 96),
         (pe.OptionalHeader64, 112), (pe.DataDirectory, 8), (pe.SectionHeader, 40),
@@ -128,7 +129,9 @@ class TestElf:
         assert found.architecture == "arm64"
 
     def test_other_notes_before_the_build_id_are_passed_over(self):
-        other = elf.Note(name_size=4, content_size=6, note_type=1).pack() + b"GNU\0" + b"x" * 8
+        other = (
+            elf_structs.Note(name_size=4, content_size=6, note_type=1).pack() + b"GNU\0" + b"x" * 8
+        )
         section = (".notes", elf.SECTION_NOTE, 2, other + build_note(b"\1" * 8))
 
         assert read(build_elf([section], build_id=None)).build_id.raw == b"\1" * 8

@@ -4,7 +4,7 @@ import pytest
 
 from crashtool.formats.breakpad.symbol_file import FunctionHit
 from crashtool.formats.unwind_rules import CfiText, FrameData
-from crashtool.services.analyze.stacks import find_gap
+from crashtool.services.analyze.stack_ends import find_gap
 from crashtool.services.unwind import walker
 from crashtool.services.unwind.arm import ARM64
 from crashtool.services.unwind.intel import AMD64, AMD64_WINDOWS, X86

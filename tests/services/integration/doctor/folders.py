@@ -1,7 +1,7 @@
 """Folders as builds and installers leave them, with programs that bear Crashpad's marks."""
 
 from crashtool.formats.crashpad.markers import HANDLER_TEXT, NOTE_OWNER, NOTE_TYPE
-from crashtool.formats.object_file import elf
+from crashtool.formats.object_file import elf, elf_structs
 from crashtool.model.doctor import FAILURE, WARNING
 from crashtool.services.integration.doctor.checks import CHECKS
 from crashtool.services.integration.doctor.diagnose import diagnose
@@ -19,7 +19,7 @@ MACHO_X86_64, MACHO_ARM64 = 0x1000007, 0x100000C
 
 
 def crashpad_note():
-    note = elf.Note(name_size=len(NOTE_OWNER), content_size=8, note_type=NOTE_TYPE)
+    note = elf_structs.Note(name_size=len(NOTE_OWNER), content_size=8, note_type=NOTE_TYPE)
     return note.pack() + NOTE_OWNER.ljust(12, b"\0") + bytes(8)
 
 
