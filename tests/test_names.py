@@ -58,8 +58,6 @@ def test_a_function_has_less_than_60_lines():
 
 TABLES = {  # of a specification: numbers and what they stand for, several in a line
     "formats/dwarf/expressions.py": 2,  # DW_OP_*, and those of GNU for which DWARF 5 has its own
-    "formats/dwarf/forms.py": 1,  # sizes of DW_FORM_*
-    "formats/dwarf/types.py": 2,  # kinds of DW_TAG_*, and DW_ATE_*
     "formats/object_file/elf.py": 1,  # EM_*
     "formats/object_file/pe.py": 1,  # IMAGE_FILE_MACHINE_*
     "formats/pdb/type_names.py": 2,  # types that CodeView numbers, and their sizes

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-from crashtool.formats.dwarf.forms import IMPLICIT, Cursor, DamagedDwarf
+from crashtool.formats.dwarf.constants import DW_FORM_implicit_const
+from crashtool.formats.dwarf.forms import Cursor, DamagedDwarf
 from crashtool.formats.dwarf.sections import DebugSections
 from crashtool.formats.named_tuple import NamedTuple
 
@@ -13,8 +14,8 @@ MAX_ATTRIBUTES = 1 << 10
 MAX_KEPT = 1 << 14  # declarations, of all tables
 WINDOW = 1 << 14  # bytes of a table that are looked at together
 _LEB = rb"[\x80-\xff]{0,9}[\x00-\x7f]"
-# A code, then a tag, whether there are children, attributes with forms, and two zeros. A form 0x21
-# has its value with it.
+# A code, then a tag, whether there are children, attributes with forms, and two zeros.
+# DW_FORM_implicit_const (0x21) has its value with it.
 DECLARATION = re.compile(
     rb"(?s)([\x80-\xff]{0,9}[\x01-\x7f])(%(leb)b.(?:[\x01-\x7f][\x01-\x20\x22-\x7f]|"
     rb"(?!\x00\x00)%(leb)b(?:\x21%(leb)b|(?!\x21)%(leb)b)){0,1024}\x00\x00)" % {b"leb": _LEB}
@@ -127,6 +128,6 @@ def read_declaration(cursor: Cursor) -> Declaration:
         attribute, form = cursor.uleb(), cursor.uleb()
         if not attribute and not form:
             break
-        implicit = cursor.sleb() if form == IMPLICIT else 0
+        implicit = cursor.sleb() if form == DW_FORM_implicit_const else 0
         attributes.append((attribute, form, implicit))
     return Declaration(tag, tuple(attributes), has_children)

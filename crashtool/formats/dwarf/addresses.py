@@ -13,7 +13,7 @@ from contextlib import suppress
 from heapq import merge
 
 from crashtool.errors import MalformedFile
-from crashtool.formats.dwarf.constants import PARTIAL_UNIT
+from crashtool.formats.dwarf.constants import DW_TAG_partial_unit
 from crashtool.formats.dwarf.forms import DamagedDwarf
 from crashtool.formats.dwarf.ranges import find_ranges, has_addresses
 from crashtool.formats.dwarf.sections import DebugSections
@@ -159,7 +159,7 @@ class UnitIndex:
     def _ask(self, header: Header, rows: list[tuple[int, int, int]], silent: list[int]) -> None:
         try:
             unit = self.table.open(header.offset)
-            if unit.tag == PARTIAL_UNIT or unit.line_program is None:
+            if unit.tag == DW_TAG_partial_unit or unit.line_program is None:
                 return
             ranges = find_ranges(unit, unit.values)
         except DamagedDwarf as error:

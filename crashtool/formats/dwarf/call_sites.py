@@ -11,27 +11,27 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from crashtool.formats.dwarf.constants import (
-    ABSTRACT_ORIGIN,
-    CALL_ORIGIN,
-    CALL_PARAMETER,
-    CALL_RETURN,
-    CALL_SITE,
-    CALL_TAIL,
-    CALL_TARGET,
-    CALL_VALUE,
-    EXTERNAL,
-    GNU_CALL_PARAMETER,
-    GNU_CALL_SITE,
-    GNU_CALL_TARGET,
-    GNU_CALL_VALUE,
-    GNU_TAIL_CALL,
-    INLINED,
-    LEXICAL_BLOCK,
-    LINKAGE_NAME,
-    LOCATION,
-    LOW,
-    NAME,
-    OLD_LINKAGE_NAME,
+    DW_AT_abstract_origin,
+    DW_AT_call_origin,
+    DW_AT_call_return_pc,
+    DW_AT_call_tail_call,
+    DW_AT_call_target,
+    DW_AT_call_value,
+    DW_AT_external,
+    DW_AT_GNU_call_site_target,
+    DW_AT_GNU_call_site_value,
+    DW_AT_GNU_tail_call,
+    DW_AT_linkage_name,
+    DW_AT_location,
+    DW_AT_low_pc,
+    DW_AT_MIPS_linkage_name,
+    DW_AT_name,
+    DW_TAG_call_site,
+    DW_TAG_call_site_parameter,
+    DW_TAG_GNU_call_site,
+    DW_TAG_GNU_call_site_parameter,
+    DW_TAG_inlined_subroutine,
+    DW_TAG_lexical_block,
 )
 from crashtool.formats.dwarf.entry_names import Reference, follow, walk_references
 from crashtool.formats.dwarf.forms import Cursor
@@ -45,15 +45,15 @@ if TYPE_CHECKING:
 MAX_NESTED = 128
 MAX_JUMPED = 64  # functions that one may jump to, one after the other
 DW_OP_reg0, DW_OP_reg31, DW_OP_regx, TYPED_REGISTER = 0x50, 0x6F, 0x90, (0xA5, 0xF5)
-INSIDE = frozenset({LEXICAL_BLOCK, INLINED})
+INSIDE = frozenset({DW_TAG_lexical_block, DW_TAG_inlined_subroutine})
 
 
 def find_call(function: Reference, return_address: int) -> Reference | None:
     """The entry of the call in a function that returns to an address of the file."""
     for reference in _walk_calls(function, MAX_NESTED):
         values = reference.entry.values
-        is_new = reference.entry.shape.tag == CALL_SITE
-        following = values.get(CALL_RETURN if is_new else LOW)
+        is_new = reference.entry.shape.tag == DW_TAG_call_site
+        following = values.get(DW_AT_call_return_pc if is_new else DW_AT_low_pc)
         if following and reference.entries.unit.address(*following) == return_address:
             return reference
     return None
@@ -61,7 +61,7 @@ def find_call(function: Reference, return_address: int) -> Reference | None:
 
 def _walk_calls(reference: Reference, left: int) -> Iterator[Reference]:
     for entry in walk_children(reference.entries, reference.entry):
-        if entry.shape.tag in (CALL_SITE, GNU_CALL_SITE):
+        if entry.shape.tag in (DW_TAG_call_site, DW_TAG_GNU_call_site):
             yield reference._replace(entry=entry)
         elif entry.shape.tag in INSIDE and left:
             yield from _walk_calls(reference._replace(entry=entry), left - 1)
@@ -88,15 +88,17 @@ def may_return_to_itself(function: Reference) -> bool:
 
 def _is_jump(call: Reference) -> bool:
     """Whether a call is the last thing that a function did: its frame is gone."""
-    is_new = call.entry.shape.tag == CALL_SITE
-    return (CALL_TAIL if is_new else GNU_TAIL_CALL) in call.entry.values
+    is_new = call.entry.shape.tag == DW_TAG_call_site
+    return (DW_AT_call_tail_call if is_new else DW_AT_GNU_tail_call) in call.entry.values
 
 
 def _follow_jump(call: Reference) -> Reference | None:
     """The function with the code that a jump leads to; one without code for what cannot come back,
     as it is in no file here; None for all that is not known.
     """
-    attribute = CALL_ORIGIN if call.entry.shape.tag == CALL_SITE else ABSTRACT_ORIGIN
+    attribute = (
+        DW_AT_call_origin if call.entry.shape.tag == DW_TAG_call_site else DW_AT_abstract_origin
+    )
     called = follow(call, attribute) if attribute in call.entry.values else None
     if called is None:
         return None
@@ -113,7 +115,9 @@ def leads_to(call: Reference, function: CalledFunction, base: int) -> bool:
     """Whether a call in the module at `base` is one of a function, and not the last thing that its
     own did. A function of another unit or file is known by the name that linkers know it by.
     """
-    attribute = CALL_ORIGIN if call.entry.shape.tag == CALL_SITE else ABSTRACT_ORIGIN
+    attribute = (
+        DW_AT_call_origin if call.entry.shape.tag == DW_TAG_call_site else DW_AT_abstract_origin
+    )
     if _is_jump(call) or attribute not in call.entry.values:
         return False  # a call through a pointer has no entry
     called = follow(call, attribute)
@@ -141,21 +145,23 @@ def _find_linked_name(function: Reference) -> str:
     name, is_external = "", False
     for reference in walk_references(function):
         values = reference.entry.values
-        is_external = is_external or EXTERNAL in values
-        for attribute in (LINKAGE_NAME, OLD_LINKAGE_NAME):
+        is_external = is_external or DW_AT_external in values
+        for attribute in (DW_AT_linkage_name, DW_AT_MIPS_linkage_name):
             if attribute in values:
                 return reference.entries.unit.text(*values[attribute]) if is_external else ""
-        if NAME in values and not name:
-            name = reference.entries.unit.text(*values[NAME])
+        if DW_AT_name in values and not name:
+            name = reference.entries.unit.text(*values[DW_AT_name])
     return name if is_external else ""
 
 
 def find_target(call: Reference) -> bytes | None:
     """How the address that was called through a pointer is computed; None: not told."""
-    is_new = call.entry.shape.tag == CALL_SITE
+    is_new = call.entry.shape.tag == DW_TAG_call_site
     if _is_jump(call):
         return None
-    _, target = call.entry.values.get(CALL_TARGET if is_new else GNU_CALL_TARGET, (0, None))
+    _, target = call.entry.values.get(
+        DW_AT_call_target if is_new else DW_AT_GNU_call_site_target, (0, None)
+    )
     return target if isinstance(target, bytes) and target else None
 
 
@@ -168,9 +174,9 @@ def find_rule(call: Reference, expression: bytes) -> bytes | None:
     """How the caller computes what was in a place, described by an expression; None: not told."""
     register = find_register(expression)
     for entry in walk_children(call.entries, call.entry):
-        if entry.shape.tag not in (CALL_PARAMETER, GNU_CALL_PARAMETER):
+        if entry.shape.tag not in (DW_TAG_call_site_parameter, DW_TAG_GNU_call_site_parameter):
             continue
-        _, place = entry.values.get(LOCATION, (0, None))
+        _, place = entry.values.get(DW_AT_location, (0, None))
         is_it = place == expression
         if not is_it and register is not None and isinstance(place, bytes):
             is_it = find_register(place) == register
@@ -196,6 +202,6 @@ def find_register(expression: bytes) -> int | None:
 
 
 def _read_rule(entry: Entry) -> bytes | None:
-    is_new = entry.shape.tag == CALL_PARAMETER
-    _, rule = entry.values.get(CALL_VALUE if is_new else GNU_CALL_VALUE, (0, None))
+    is_new = entry.shape.tag == DW_TAG_call_site_parameter
+    _, rule = entry.values.get(DW_AT_call_value if is_new else DW_AT_GNU_call_site_value, (0, None))
     return rule if isinstance(rule, bytes) and rule else None

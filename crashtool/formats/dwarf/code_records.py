@@ -8,7 +8,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Protocol
 
 from crashtool.formats.code_records import CodeRecords, LineRow, MergedCall
-from crashtool.formats.dwarf.constants import PARTIAL_UNIT
+from crashtool.formats.dwarf.constants import DW_TAG_partial_unit
 from crashtool.formats.dwarf.forms import DamagedDwarf
 from crashtool.formats.dwarf.line_program import Rows, run_program
 from crashtool.formats.dwarf.lines import LineTable
@@ -124,7 +124,7 @@ class DwarfRecords:
         for header in units:
             try:
                 unit = self._table.open(header.offset)
-                if unit.tag != PARTIAL_UNIT:
+                if unit.tag != DW_TAG_partial_unit:
                     self._write_unit(unit, records)
             except DamagedDwarf as error:
                 if error.what not in self.problems and len(self.problems) < MAX_PROBLEMS:

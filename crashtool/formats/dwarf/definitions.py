@@ -12,14 +12,14 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from crashtool.formats.dwarf.constants import (
-    BYTE_SIZE,
-    CLASS,
-    DECLARATION,
-    NAME,
     SCOPES,
-    STRINGS_BASE,
-    STRUCTURE,
-    UNION,
+    DW_AT_byte_size,
+    DW_AT_declaration,
+    DW_AT_name,
+    DW_AT_str_offsets_base,
+    DW_TAG_class_type,
+    DW_TAG_structure_type,
+    DW_TAG_union_type,
 )
 from crashtool.formats.dwarf.entry_names import ANONYMOUS, Reference
 from crashtool.formats.dwarf.forms import DamagedDwarf
@@ -60,7 +60,7 @@ class DeclaredTypes:
         return self._found[name]
 
     def _find(self, declared: Reference, name: str) -> Reference | None:
-        text = declared.entry.values.get(NAME)
+        text = declared.entry.values.get(DW_AT_name)
         if text is None or ANONYMOUS in name or len(self._table.headers) > MAX_HEADERS:
             return None
         bare = declared.entries.unit.text(*text)
@@ -73,7 +73,7 @@ class DeclaredTypes:
                 for reference in _walk_types(top, bare, DEEPEST)
                 if self._is(reference, name)
             )
-        sizes = {reference.entry.values[BYTE_SIZE][1] for reference in references}
+        sizes = {reference.entry.values[DW_AT_byte_size][1] for reference in references}
         return references[0] if len(sizes) == 1 else None
 
     def walk_units(self, text: str) -> Iterator[Reference | None]:
@@ -120,7 +120,7 @@ class DeclaredTypes:
             for header in self._table.headers:
                 with suppress(DamagedDwarf):
                     unit = self._table.open(header.offset)
-                    if base := unit.base(STRINGS_BASE):
+                    if base := unit.base(DW_AT_str_offsets_base):
                         self._bases.append((base, header.offset))
             self._bases.sort()
         return self._bases
@@ -153,10 +153,14 @@ def _walk_types(reference: Reference, bare: str, left: int) -> Iterator[Referenc
         if entry.shape.tag not in SCOPES:
             continue
         inner = reference._replace(entry=entry)
-        if entry.shape.tag in (CLASS, STRUCTURE, UNION):
+        if entry.shape.tag in (DW_TAG_class_type, DW_TAG_structure_type, DW_TAG_union_type):
             values = entry.values
-            is_whole = DECLARATION not in values and BYTE_SIZE in values and NAME in values
-            if is_whole and reference.entries.unit.text(*values[NAME]) == bare:
+            is_whole = (
+                DW_AT_declaration not in values
+                and DW_AT_byte_size in values
+                and DW_AT_name in values
+            )
+            if is_whole and reference.entries.unit.text(*values[DW_AT_name]) == bare:
                 yield inner
         if left:
             yield from _walk_types(inner, bare, left - 1)

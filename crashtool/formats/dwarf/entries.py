@@ -9,15 +9,21 @@ from contextlib import contextmanager
 from typing import Protocol, TypeAlias
 
 from crashtool.formats.dwarf.abbreviations import Abbreviations, Declaration
-from crashtool.formats.dwarf.constants import INLINED, LOW, RANGES, SIBLING, SUBPROGRAM
+from crashtool.formats.dwarf.constants import (
+    DW_AT_low_pc,
+    DW_AT_ranges,
+    DW_AT_sibling,
+    DW_FORM_indirect,
+    DW_FORM_sdata,
+    DW_FORM_string,
+    DW_TAG_inlined_subroutine,
+    DW_TAG_subprogram,
+)
 from crashtool.formats.dwarf.forms import (
     ADDRESSED_FROM_UNIT,
     BLOCKS,
-    INDIRECT,
     LEB_BLOCKS,
     LEBS,
-    SIGNED,
-    STRING,
     Cursor,
     DamagedDwarf,
     Sizes,
@@ -59,7 +65,9 @@ class Shape:
             for attribute, form, implicit in declaration.attributes
         ]
         names = {attribute for attribute, _, _, _ in self.fields}
-        self.is_wanted = self.tag in (SUBPROGRAM, INLINED) and bool(names & {LOW, RANGES})
+        self.is_wanted = self.tag in (DW_TAG_subprogram, DW_TAG_inlined_subroutine) and bool(
+            names & {DW_AT_low_pc, DW_AT_ranges}
+        )
         self.sibling: tuple[int, int] | None = None
         self.steps: list[int] = []
         self.size = -1
@@ -68,7 +76,12 @@ class Shape:
     def _measure(self) -> None:
         total = 0  # bytes since the last value that tells its size
         for attribute, form, _, step in self.fields:
-            if attribute == SIBLING and form in ADDRESSED_FROM_UNIT and step > 0 and not self.steps:
+            if (
+                attribute == DW_AT_sibling
+                and form in ADDRESSED_FROM_UNIT
+                and step > 0
+                and not self.steps
+            ):
                 self.sibling = total, step
             if step >= 0:
                 total += step
@@ -84,15 +97,15 @@ def _find_step(form: int, sizes: Sizes) -> int:
     size = find_size(form, sizes)
     if size is not None:
         return size
-    if form in LEBS or form == SIGNED:
+    if form in LEBS or form == DW_FORM_sdata:
         return LEB
-    if form == STRING:
+    if form == DW_FORM_string:
         return TEXT
     if form in LEB_BLOCKS:
         return LEB_BLOCK
     if form in BLOCKS:
         return BLOCK - BLOCKS[form]
-    if form == INDIRECT:
+    if form == DW_FORM_indirect:
         return ANY
     raise DamagedDwarf(f"debug information of a kind that is not known (form {form:#x})", offset=0)
 
@@ -153,7 +166,7 @@ class Entry(NamedTuple):
     @property
     def next(self) -> int:
         """Where its sibling begins; 0 where it does not say."""
-        form, value = self.values.get(SIBLING, (0, 0))
+        form, value = self.values.get(DW_AT_sibling, (0, 0))
         is_place = form in ADDRESSED_FROM_UNIT and isinstance(value, int) and value > self.offset
         return value if is_place and isinstance(value, int) else 0
 
@@ -222,7 +235,7 @@ class Entries:
                 values[attribute] = form, int.from_bytes(data[offset : offset + step], "little")
                 offset += step
                 continue
-            if step == LEB and form != SIGNED and data[offset] < MORE:
+            if step == LEB and form != DW_FORM_sdata and data[offset] < MORE:
                 values[attribute] = form, data[offset]
                 offset += 1
                 continue
@@ -276,7 +289,7 @@ class Entries:
         if step == LEB_BLOCK:
             size = cursor.uleb()
             return cursor.offset + size
-        cursor.form(INDIRECT, self.shapes.sizes)
+        cursor.form(DW_FORM_indirect, self.shapes.sizes)
         return cursor.offset
 
     def find_next(self, offset: int, shape: Shape) -> int:

@@ -9,27 +9,31 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from crashtool.formats.dwarf.constants import (
-    ABSTRACT_ORIGIN,
-    LINKAGE_NAME,
-    NAME,
-    NAMESPACE,
-    OLD_LINKAGE_NAME,
+    DW_LANG_C,
+    DW_LANG_C11,
+    DW_LANG_C17,
+    DW_LANG_C89,
+    DW_LANG_C99,
     SCOPES,
-    SPECIFICATION,
-    SUBPROGRAM,
+    DW_AT_abstract_origin,
+    DW_AT_linkage_name,
+    DW_AT_MIPS_linkage_name,
+    DW_AT_name,
+    DW_AT_specification,
+    DW_FORM_ref_addr,
+    DW_LANG_Mips_Assembler,
+    DW_TAG_namespace,
+    DW_TAG_subprogram,
 )
 from crashtool.formats.dwarf.entries import Entries, Entry, as_damage
-from crashtool.formats.dwarf.forms import (
-    ADDRESSED_FROM_UNIT,
-    REFERENCE,
-    SUPPLEMENT_REFERENCES,
-    DamagedDwarf,
-)
+from crashtool.formats.dwarf.forms import ADDRESSED_FROM_UNIT, SUPPLEMENT_REFERENCES, DamagedDwarf
 from crashtool.formats.dwarf.unit_table import UnitTable
 from crashtool.formats.named_tuple import NamedTuple
 
 ANONYMOUS = "(anonymous namespace)"
-FLAT_LANGUAGES = frozenset({0x01, 0x02, 0x0C, 0x1D, 0x2C, 0x8001})  # C and assembly: no scopes
+FLAT_LANGUAGES = frozenset(  # C and assembly: no scopes
+    {DW_LANG_C89, DW_LANG_C, DW_LANG_C99, DW_LANG_C11, DW_LANG_C17, DW_LANG_Mips_Assembler}
+)
 SECOND_PART = "__second_sect_of_"  # gcc's of DWARF 2, for what is elsewhere of a function
 MAX_REFERENCES = 16  # from entry to entry; three happen
 MAX_SCOPES = 64
@@ -73,7 +77,7 @@ class EntryNames:
 
     def find(self, table: UnitTable, entries: Entries, entry: Entry) -> FunctionName:
         """The name of a function, or of one that a call of was merged."""
-        form, origin = entry.values.get(ABSTRACT_ORIGIN, (0, entry.offset))
+        form, origin = entry.values.get(DW_AT_abstract_origin, (0, entry.offset))
         number = origin if isinstance(origin, int) else 0  # it counts from what the form says
         key = table.number, entries.unit.header.offset, form, number
         if key not in self._names:
@@ -86,10 +90,10 @@ class EntryNames:
         name = ""
         first = last = Reference(table, entries, entry)
         for last in walk_references(first):
-            for attribute in (LINKAGE_NAME, OLD_LINKAGE_NAME):
+            for attribute in (DW_AT_linkage_name, DW_AT_MIPS_linkage_name):
                 if text := _text(last, attribute):
                     return FunctionName(text, text, is_linkage=True)
-            name = name or _text(last, NAME)
+            name = name or _text(last, DW_AT_name)
         name = name.removeprefix(SECOND_PART)
         whole = name
         if name and last.entries.unit.language not in FLAT_LANGUAGES:
@@ -118,7 +122,7 @@ class EntryNames:
         return [
             Reference(reference.table, entries, entry)
             for entry in parents
-            if entry.shape.tag in SCOPES or entry.shape.tag == SUBPROGRAM
+            if entry.shape.tag in SCOPES or entry.shape.tag == DW_TAG_subprogram
         ]
 
 
@@ -126,8 +130,8 @@ def _name_scope(scope: Reference) -> tuple[str, Reference]:
     """The name of a scope, and the entry that it is declared by: the same, unless it refers."""
     name, last = "", scope
     for last in walk_references(scope):
-        name = name or _text(last, NAME)
-    if not name and scope.entry.shape.tag == NAMESPACE:
+        name = name or _text(last, DW_AT_name)
+    if not name and scope.entry.shape.tag == DW_TAG_namespace:
         name = ANONYMOUS
     return name, last
 
@@ -167,7 +171,7 @@ def walk_references(reference: Reference) -> Iterator[Reference]:
     """An entry, then what it is an instance or a definition of, and so on."""
     for _ in range(MAX_REFERENCES):
         yield reference
-        for attribute in (ABSTRACT_ORIGIN, SPECIFICATION):
+        for attribute in (DW_AT_abstract_origin, DW_AT_specification):
             if attribute in reference.entry.values:
                 target = follow(reference, attribute)
                 break
@@ -190,7 +194,7 @@ def follow(reference: Reference, attribute: int) -> Reference | None:
         if table.supplement is None:
             return None
         table = table.supplement
-    elif form != REFERENCE:
+    elif form != DW_FORM_ref_addr:
         return None
     header = entries.unit.header
     if table is not reference.table or not header.offset <= value < header.end:

@@ -8,32 +8,134 @@ from __future__ import annotations
 from typing import TypeAlias
 
 from crashtool.errors import MalformedFile
+from crashtool.formats.dwarf.constants import (
+    DW_FORM_addr,
+    DW_FORM_addrx,
+    DW_FORM_addrx1,
+    DW_FORM_addrx2,
+    DW_FORM_addrx3,
+    DW_FORM_addrx4,
+    DW_FORM_block,
+    DW_FORM_block1,
+    DW_FORM_block2,
+    DW_FORM_block4,
+    DW_FORM_data1,
+    DW_FORM_data2,
+    DW_FORM_data4,
+    DW_FORM_data8,
+    DW_FORM_data16,
+    DW_FORM_exprloc,
+    DW_FORM_flag,
+    DW_FORM_flag_present,
+    DW_FORM_GNU_addr_index,
+    DW_FORM_GNU_ref_alt,
+    DW_FORM_GNU_str_index,
+    DW_FORM_GNU_strp_alt,
+    DW_FORM_implicit_const,
+    DW_FORM_indirect,
+    DW_FORM_line_strp,
+    DW_FORM_loclistx,
+    DW_FORM_ref1,
+    DW_FORM_ref2,
+    DW_FORM_ref4,
+    DW_FORM_ref8,
+    DW_FORM_ref_addr,
+    DW_FORM_ref_sig8,
+    DW_FORM_ref_sup4,
+    DW_FORM_ref_sup8,
+    DW_FORM_ref_udata,
+    DW_FORM_rnglistx,
+    DW_FORM_sdata,
+    DW_FORM_sec_offset,
+    DW_FORM_string,
+    DW_FORM_strp,
+    DW_FORM_strp_sup,
+    DW_FORM_strx,
+    DW_FORM_strx1,
+    DW_FORM_strx2,
+    DW_FORM_strx3,
+    DW_FORM_strx4,
+    DW_FORM_udata,
+)
 from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.object_file.cfi_expressions import Reader
 
 Value: TypeAlias = int | bytes
 
 EXTENDED_LENGTH, RESERVED_LENGTH = 0xFFFFFFFF, 0xFFFFFFF0
-ADDRESS, STRING, INDIRECT, IMPLICIT = 0x01, 0x08, 0x16, 0x21
-STRP, LINE_STRP = 0x0E, 0x1F
-REFERENCE, REFERENCE_IS_OFFSET = 0x10, 3  # from this version on; an address before
-RANGE_INDEX = 0x23
-ADDRESSED_FROM_UNIT = frozenset({0x11, 0x12, 0x13, 0x14, 0x15})  # references within a unit
-SUPPLEMENT_REFERENCES = frozenset({0x1C, 0x24, 0x1F20})  # into the file that dwz has made
-SUPPLEMENT_STRINGS = frozenset({0x1D, 0x1F21})
-STRING_INDEXES = frozenset({0x1A, 0x25, 0x26, 0x27, 0x28, 0x1F02})
-ADDRESS_INDEXES = frozenset({0x1B, 0x29, 0x2A, 0x2B, 0x2C, 0x1F01})
-SIZES = {
-    0x05: 2, 0x06: 4, 0x07: 8, 0x0B: 1, 0x0C: 1, 0x11: 1, 0x12: 2, 0x13: 4, 0x14: 8, 0x19: 0,
-    0x1C: 4, 0x20: 8, 0x24: 8, 0x25: 1, 0x26: 2, 0x27: 3, 0x28: 4, 0x29: 1, 0x2A: 2, 0x2B: 3,
-    0x2C: 4,
-}  # fmt: skip
-OFFSETS = frozenset({STRP, 0x17, 0x1D, LINE_STRP, 0x1F20, 0x1F21})  # 4 or 8 bytes
-LEBS = frozenset({0x0F, 0x15, 0x1A, 0x1B, 0x22, RANGE_INDEX, 0x1F01, 0x1F02})
-SIGNED = 0x0D
-BLOCKS = {0x03: 2, 0x04: 4, 0x0A: 1}  # bytes of their length
-LEB_BLOCKS = frozenset({0x09, 0x18})
-DATA_16 = 0x1E
+REFERENCE_IS_OFFSET = 3  # the version from which on DW_FORM_ref_addr is one; an address before
+ADDRESSED_FROM_UNIT = frozenset(
+    {DW_FORM_ref1, DW_FORM_ref2, DW_FORM_ref4, DW_FORM_ref8, DW_FORM_ref_udata}
+)
+SUPPLEMENT_REFERENCES = frozenset({DW_FORM_ref_sup4, DW_FORM_ref_sup8, DW_FORM_GNU_ref_alt})
+SUPPLEMENT_STRINGS = frozenset({DW_FORM_strp_sup, DW_FORM_GNU_strp_alt})
+STRING_INDEXES = frozenset(
+    {
+        DW_FORM_strx,
+        DW_FORM_strx1,
+        DW_FORM_strx2,
+        DW_FORM_strx3,
+        DW_FORM_strx4,
+        DW_FORM_GNU_str_index,
+    }
+)
+ADDRESS_INDEXES = frozenset(
+    {
+        DW_FORM_addrx,
+        DW_FORM_addrx1,
+        DW_FORM_addrx2,
+        DW_FORM_addrx3,
+        DW_FORM_addrx4,
+        DW_FORM_GNU_addr_index,
+    }
+)
+SIZES = {  # in bytes, of what is as large in all units
+    DW_FORM_data1: 1,
+    DW_FORM_data2: 2,
+    DW_FORM_data4: 4,
+    DW_FORM_data8: 8,
+    DW_FORM_flag: 1,
+    DW_FORM_flag_present: 0,
+    DW_FORM_ref1: 1,
+    DW_FORM_ref2: 2,
+    DW_FORM_ref4: 4,
+    DW_FORM_ref8: 8,
+    DW_FORM_ref_sig8: 8,
+    DW_FORM_ref_sup4: 4,
+    DW_FORM_ref_sup8: 8,
+    DW_FORM_strx1: 1,
+    DW_FORM_strx2: 2,
+    DW_FORM_strx3: 3,
+    DW_FORM_strx4: 4,
+    DW_FORM_addrx1: 1,
+    DW_FORM_addrx2: 2,
+    DW_FORM_addrx3: 3,
+    DW_FORM_addrx4: 4,
+}
+OFFSETS = frozenset(  # 4 or 8 bytes
+    {
+        DW_FORM_strp,
+        DW_FORM_sec_offset,
+        DW_FORM_strp_sup,
+        DW_FORM_line_strp,
+        DW_FORM_GNU_ref_alt,
+        DW_FORM_GNU_strp_alt,
+    }
+)
+LEBS = frozenset(  # unsigned LEB128 numbers
+    {
+        DW_FORM_udata,
+        DW_FORM_ref_udata,
+        DW_FORM_strx,
+        DW_FORM_addrx,
+        DW_FORM_loclistx,
+        DW_FORM_rnglistx,
+        DW_FORM_GNU_addr_index,
+        DW_FORM_GNU_str_index,
+    }
+)
+BLOCKS = {DW_FORM_block1: 1, DW_FORM_block2: 2, DW_FORM_block4: 4}  # bytes of their length
+LEB_BLOCKS = frozenset({DW_FORM_block, DW_FORM_exprloc})
 MAX_INDIRECT = 4
 
 
@@ -51,13 +153,13 @@ class Sizes(NamedTuple):
 
 def find_size(form: int, sizes: Sizes) -> int | None:
     """The bytes of a value of a form in a unit; None where the value tells."""
-    if form == IMPLICIT:
+    if form == DW_FORM_implicit_const:
         return 0
-    if form in OFFSETS or (form == REFERENCE and sizes.version >= REFERENCE_IS_OFFSET):
+    if form in OFFSETS or (form == DW_FORM_ref_addr and sizes.version >= REFERENCE_IS_OFFSET):
         return sizes.offset
-    if form in (ADDRESS, REFERENCE):
+    if form in (DW_FORM_addr, DW_FORM_ref_addr):
         return sizes.address
-    return 16 if form == DATA_16 else SIZES.get(form)
+    return 16 if form == DW_FORM_data16 else SIZES.get(form)
 
 
 class Cursor(Reader):
@@ -88,7 +190,7 @@ class Cursor(Reader):
     def form(self, form: int, sizes: Sizes, implicit: int = 0) -> Value:
         """A value: a number, or the bytes of a string or block."""
         for _ in range(MAX_INDIRECT):
-            if form != INDIRECT:
+            if form != DW_FORM_indirect:
                 return self._value(form, sizes, implicit)
             form = self.uleb()
         raise self.fault("damaged (an endless form)")
@@ -96,24 +198,24 @@ class Cursor(Reader):
     def _value(self, form: int, sizes: Sizes, implicit: int) -> Value:
         if form in LEBS:
             return self.uleb()
-        if form == IMPLICIT:
+        if form == DW_FORM_implicit_const:
             return implicit
         size = SIZES.get(form)
-        if form in OFFSETS or (form == REFERENCE and sizes.version >= REFERENCE_IS_OFFSET):
+        if form in OFFSETS or (form == DW_FORM_ref_addr and sizes.version >= REFERENCE_IS_OFFSET):
             size = sizes.offset
-        elif form in (ADDRESS, REFERENCE):
+        elif form in (DW_FORM_addr, DW_FORM_ref_addr):
             size = sizes.address
         if size is not None:
             return self.number(size) if size else 1
-        return self.sleb() if form == SIGNED else self._bytes(form)
+        return self.sleb() if form == DW_FORM_sdata else self._bytes(form)
 
     def _bytes(self, form: int) -> bytes:
-        if form == STRING:
+        if form == DW_FORM_string:
             return self.string()
         if form in LEB_BLOCKS:
             return self.take(self.uleb())
         if form in BLOCKS:
             return self.take(self.number(BLOCKS[form]))
-        if form == DATA_16:
+        if form == DW_FORM_data16:
             return self.take(16)
         raise self.fault(f"of a kind that is not known (form {form:#x})")

@@ -6,13 +6,13 @@ from bisect import bisect_right
 from collections.abc import Iterator
 
 from crashtool.formats.dwarf.constants import (
-    HIGH,
-    INLINED,
-    LOW,
-    RANGES,
     SCOPES,
-    SIBLING,
-    SUBPROGRAM,
+    DW_AT_high_pc,
+    DW_AT_low_pc,
+    DW_AT_ranges,
+    DW_AT_sibling,
+    DW_TAG_inlined_subroutine,
+    DW_TAG_subprogram,
 )
 from crashtool.formats.dwarf.entries import MORE, Entries, Entry, Shape, as_damage
 from crashtool.formats.dwarf.forms import DamagedDwarf
@@ -21,8 +21,11 @@ from crashtool.formats.dwarf.range_reader import RangeReader
 from crashtool.formats.dwarf.skipping import compile_run
 from crashtool.formats.named_tuple import NamedTuple
 
-FUNCTIONS, WITH_CALLS = frozenset({SUBPROGRAM}), frozenset({SUBPROGRAM, INLINED})
-PLACES = (LOW, HIGH, RANGES)
+FUNCTIONS, WITH_CALLS = (
+    frozenset({DW_TAG_subprogram}),
+    frozenset({DW_TAG_subprogram, DW_TAG_inlined_subroutine}),
+)
+PLACES = (DW_AT_low_pc, DW_AT_high_pc, DW_AT_ranges)
 MAX_FUNCTIONS = 1 << 18  # pieces of functions of one unit
 MAX_OVERLAPPING = 16  # nested functions, and those that were folded into one
 ENOUGH_PASSED = 1 << 13  # entries that are passed one by one before a pattern is made
@@ -123,7 +126,7 @@ class UnitFunctions:
                 offset = start
                 continue
             shape = shapes.get(code) or find_shape(code)
-            if shape.is_wanted and shape.tag == SUBPROGRAM:
+            if shape.is_wanted and shape.tag == DW_TAG_subprogram:
                 yield offset
             if shape.sibling is not None and shape.tag not in SCOPES:
                 before, size = shape.sibling
@@ -158,7 +161,7 @@ class UnitFunctions:
             wanted := self._find_wanted(offset, stop or entries.end, WITH_CALLS)
         ) and count < DEEPEST_CALL:
             offset, shape = wanted
-            if shape.tag != INLINED:
+            if shape.tag != DW_TAG_inlined_subroutine:
                 if not stop:
                     return
                 offset = entries.skip(entries.open(offset)[1], shape)
@@ -175,7 +178,7 @@ class UnitFunctions:
     def _pass_call(self, offset: int, shape: Shape) -> int:
         """Where what is behind a call, and what is inside it if its end is told, begins."""
         entries = self._entries
-        if shape.sibling is None and any(field[0] == SIBLING for field in shape.fields):
+        if shape.sibling is None and any(field[0] == DW_AT_sibling for field in shape.fields):
             call = entries.read(offset)
             return call.next or call.end
         start = entries.open(offset)[1]

@@ -12,7 +12,7 @@ from crashtool.formats.dwarf.call_sites import (
     leads_to,
     may_return_to_itself,
 )
-from crashtool.formats.dwarf.constants import CONST_VALUE
+from crashtool.formats.dwarf.constants import DW_AT_const_value
 from crashtool.formats.dwarf.expressions import Unlocatable, find_content
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ class HandedValues:
         The place is described as the caller does, by an expression that is one register alone, or
         by an address.
         """
-        key = CONST_VALUE, expression
+        key = DW_AT_const_value, expression
         if key not in frame.answers:
             if not self._left:
                 raise _TooDeepError

@@ -12,16 +12,16 @@ from functools import lru_cache
 
 from crashtool.formats.dwarf.forms import Cursor
 from crashtool.formats.dwarf.line_program import (
-    ADVANCE_ADDRESS,
-    ADVANCE_LINE,
-    CONST_ADD,
-    COPY,
-    FIXED_ADVANCE,
     MAX_SPECIAL,
-    SET_FILE,
-    SET_ISA,
     SILENT,
     Coding,
+    DW_LNS_advance_line,
+    DW_LNS_advance_pc,
+    DW_LNS_const_add_pc,
+    DW_LNS_copy,
+    DW_LNS_fixed_advance_pc,
+    DW_LNS_set_file,
+    DW_LNS_set_isa,
     LineRegisters,
     list_specials,
 )
@@ -51,10 +51,10 @@ def compile_skip(base: int, lengths: bytes) -> Callable[[bytes, int], int]:
     bare = list(range(base, MAX_SPECIAL + 1))
     operands: dict[int, list[int]] = {}
     for opcode in range(1, min(base, MAX_SPECIAL + 1)):
-        if opcode in {COPY, CONST_ADD, *SILENT}:
+        if opcode in {DW_LNS_copy, DW_LNS_const_add_pc, *SILENT}:
             bare.append(opcode)
-        elif opcode != FIXED_ADVANCE:
-            count = 1 if opcode <= SET_ISA else lengths[opcode - 1]
+        elif opcode != DW_LNS_fixed_advance_pc:
+            count = 1 if opcode <= DW_LNS_set_isa else lengths[opcode - 1]
             operands.setdefault(count, []).append(opcode)
     bare += operands.pop(0, [])
     passed = join_bytes(bare) if bare else b""
@@ -63,8 +63,8 @@ def compile_skip(base: int, lengths: bytes) -> Callable[[bytes, int], int]:
         for count, group in operands.items()
     ]
     choices += [passed + b"+"] if bare else []
-    if base > FIXED_ADVANCE:
-        choices.append(join_bytes([FIXED_ADVANCE]) + b"..")
+    if base > DW_LNS_fixed_advance_pc:
+        choices.append(join_bytes([DW_LNS_fixed_advance_pc]) + b"..")
     # Behind what is bare, no choice goes on as another does, so that there is one way to match.
     choices += SMALL_EXTENDED
     match = re.compile(b"(?s:%b){1,%d}" % (b"|".join(choices), MAX_AT_ONCE)).match
@@ -83,9 +83,11 @@ def compile_sum(coding: Coding) -> Callable[[bytes, LineRegisters], LineRegister
     None where the opcodes are none of the usual ones.
     """
     advances, steps = list_specials(*coding[:-1])
-    if coding.opcode_base <= FIXED_ADVANCE or max(advances) > MAX_SPECIAL:
+    if coding.opcode_base <= DW_LNS_fixed_advance_pc or max(advances) > MAX_SPECIAL:
         return None
-    moves = bytes([*advances[:CONST_ADD], advances[-1], *advances[CONST_ADD + 1 :]])
+    moves = bytes(
+        [*advances[:DW_LNS_const_add_pc], advances[-1], *advances[DW_LNS_const_add_pc + 1 :]]
+    )
     rises = bytes(max(0, step - coding.line_base) for step in steps)
     split = _compile_tokens(coding).split
     effects = _Effects(coding.smallest)
@@ -98,8 +100,8 @@ def compile_sum(coding: Coding) -> Callable[[bytes, LineRegisters], LineRegister
         step = (total + UNIT // 2) % UNIT - UNIT // 2
         address = registers.address + sum(bare.translate(moves)) + (total - step) // UNIT
         line = registers.line + step + sum(bare.translate(rises))
-        line += coding.line_base * (len(bare) - bare.count(CONST_ADD))
-        last = next((token for token in reversed(tokens) if token[0] == SET_FILE), None)
+        line += coding.line_base * (len(bare) - bare.count(DW_LNS_const_add_pc))
+        last = next((token for token in reversed(tokens) if token[0] == DW_LNS_set_file), None)
         return LineRegisters(
             address, registers.file if last is None else _operand(last).uleb(), line
         )
@@ -116,11 +118,11 @@ class _Effects(dict[bytes, int]):
 
     def __missing__(self, token: bytes) -> int:
         effect = 0
-        if token[0] == ADVANCE_LINE:
+        if token[0] == DW_LNS_advance_line:
             effect = _operand(token).sleb()
-        elif token[0] == ADVANCE_ADDRESS:
+        elif token[0] == DW_LNS_advance_pc:
             effect = _operand(token).uleb() * self._smallest * UNIT
-        elif token[0] == FIXED_ADVANCE:
+        elif token[0] == DW_LNS_fixed_advance_pc:
             effect = int.from_bytes(token[1:], "little") * UNIT
         if len(self) >= MAX_EFFECTS:
             self.clear()
@@ -134,13 +136,19 @@ def _operand(token: bytes) -> Cursor:
 
 def _compile_tokens(coding: Coding) -> re.Pattern[bytes]:
     """What has an operand that counts, as a group, or a run of what adds nothing."""
-    silent = [opcode for opcode in (COPY, *SILENT) if opcode < coding.opcode_base]
-    counted = {ADVANCE_ADDRESS, ADVANCE_LINE, SET_FILE, CONST_ADD, FIXED_ADVANCE}
+    silent = [opcode for opcode in (DW_LNS_copy, *SILENT) if opcode < coding.opcode_base]
+    counted = {
+        DW_LNS_advance_pc,
+        DW_LNS_advance_line,
+        DW_LNS_set_file,
+        DW_LNS_const_add_pc,
+        DW_LNS_fixed_advance_pc,
+    }
     nothing = [join_bytes(silent), *SMALL_EXTENDED]
     for opcode in range(1, coding.opcode_base):
         if opcode not in counted and opcode not in silent:
-            count = 1 if opcode <= SET_ISA else coding.lengths[opcode - 1]
+            count = 1 if opcode <= DW_LNS_set_isa else coding.lengths[opcode - 1]
             nothing.append(join_bytes([opcode]) + LEB * count)
-    numbers = join_bytes([ADVANCE_ADDRESS, ADVANCE_LINE, SET_FILE]) + LEB
-    fixed = join_bytes([FIXED_ADVANCE]) + b".."
+    numbers = join_bytes([DW_LNS_advance_pc, DW_LNS_advance_line, DW_LNS_set_file]) + LEB
+    fixed = join_bytes([DW_LNS_fixed_advance_pc]) + b".."
     return re.compile(b"(?s)(%b|%b)|(?:%b)+" % (numbers, fixed, b"|".join(nothing)))

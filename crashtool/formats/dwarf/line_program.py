@@ -15,16 +15,16 @@ from crashtool.formats.named_tuple import NamedTuple
 
 # DW_LNS_*, DW_LNE_*
 EXTENDED = 0
-COPY = 1
-ADVANCE_ADDRESS = 2
-ADVANCE_LINE = 3
-SET_FILE = 4
-SET_COLUMN = 5
-CONST_ADD = 8
-FIXED_ADVANCE = 9
-SET_ISA = 12
+DW_LNS_copy = 1
+DW_LNS_advance_pc = 2
+DW_LNS_advance_line = 3
+DW_LNS_set_file = 4
+DW_LNS_set_column = 5
+DW_LNS_const_add_pc = 8
+DW_LNS_fixed_advance_pc = 9
+DW_LNS_set_isa = 12
 SILENT = frozenset({6, 7, 10, 11})  # statement, block, prologue's end, epilogue's begin
-END_SEQUENCE, SET_ADDRESS = 1, 2
+DW_LNE_end_sequence, DW_LNE_set_address = 1, 2
 MAX_SPECIAL = 255
 MASK = (1 << 64) - 1
 MAX_LINE = 1 << 31
@@ -116,12 +116,12 @@ class SequenceRun:
             if opcode >= base:
                 address += advances[opcode]
                 line += steps[opcode]
-            elif opcode == SET_COLUMN:
+            elif opcode == DW_LNS_set_column:
                 while code[offset] >= SHORT:
                     offset += 1
                 offset += 1
                 continue
-            elif opcode == ADVANCE_LINE:
+            elif opcode == DW_LNS_advance_line:
                 step = code[offset]
                 offset += 1
                 if step >= SHORT:
@@ -132,14 +132,14 @@ class SequenceRun:
                 continue
             elif opcode in SILENT:
                 continue
-            elif opcode == ADVANCE_ADDRESS:
+            elif opcode == DW_LNS_advance_pc:
                 step, offset = _read_number(code, offset)
                 address += step * self._coding.smallest
                 continue
-            elif opcode == SET_FILE:
+            elif opcode == DW_LNS_set_file:
                 file, offset = _read_number(code, offset)
                 continue
-            elif opcode != COPY:
+            elif opcode != DW_LNS_copy:
                 address, file, offset = self._obey(opcode, offset, address, file)
                 if not self.is_over:
                     continue
@@ -179,17 +179,17 @@ class SequenceRun:
         code, coding = self._code, self._coding
         if opcode == EXTENDED:
             kind, start, offset = read_extended(code, offset)
-            if kind == SET_ADDRESS:
+            if kind == DW_LNE_set_address:
                 address = int.from_bytes(code[start : min(offset, start + 8)], "little")
-            elif kind == END_SEQUENCE:
+            elif kind == DW_LNE_end_sequence:
                 self._end(offset, address)
-        elif opcode == CONST_ADD:
+        elif opcode == DW_LNS_const_add_pc:
             address += list_specials(*coding[:-1])[0][MAX_SPECIAL]
-        elif opcode == FIXED_ADVANCE:
+        elif opcode == DW_LNS_fixed_advance_pc:
             address += code[offset] | code[offset + 1] << 8
             offset += 2
         else:
-            for _ in range(1 if opcode == SET_ISA else coding.lengths[opcode - 1]):
+            for _ in range(1 if opcode == DW_LNS_set_isa else coding.lengths[opcode - 1]):
                 offset = _skip_number(code, offset)
         return address, file, offset
 

@@ -12,12 +12,12 @@ from bisect import bisect_right
 from crashtool.formats.dwarf.forms import DamagedDwarf
 from crashtool.formats.dwarf.line_blocks import compile_skip, compile_sum
 from crashtool.formats.dwarf.line_program import (
-    END_SEQUENCE,
     EXTENDED,
     FIRST,
     MASK,
-    SET_ADDRESS,
     Coding,
+    DW_LNE_end_sequence,
+    DW_LNE_set_address,
     Rows,
     SequenceRun,
     read_extended,
@@ -228,11 +228,11 @@ def list_sequences(code: bytes, coding: Coding) -> list[SequencePlace]:
             continue
         first = offset
         kind, start, offset = _read_extended(code, offset)
-        if kind == SET_ADDRESS:
+        if kind == DW_LNE_set_address:
             address = int.from_bytes(code[start : min(offset, start + 8)], "little")
             place.addresses.append(address)
             place.marks.append(Mark(first, offset, address))
-        elif kind == END_SEQUENCE:
+        elif kind == DW_LNE_end_sequence:
             if is_odd:
                 place.addresses.clear()
             sequences.append(place)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from crashtool.formats.dwarf.forms import STRING, Cursor, DamagedDwarf, Sizes, Value
+from crashtool.formats.dwarf.constants import DW_FORM_string
+from crashtool.formats.dwarf.forms import Cursor, DamagedDwarf, Sizes, Value
 from crashtool.formats.dwarf.line_program import Coding
 from crashtool.formats.dwarf.sections import DebugSections
 from crashtool.formats.dwarf.units import DWARF_5, OLDEST, Unit
 from crashtool.formats.named_tuple import NamedTuple
 
 WITH_OPERATIONS = 4  # from this version on a header has a VLIW's operations per instruction
-PATH, FOLDER_INDEX = 1, 2  # DW_LNCT_*
+DW_LNCT_path, DW_LNCT_directory_index = 1, 2  # DW_LNCT_*
 MAX_FILES = 1 << 18
 MAX_PROGRAM = 1 << 24  # bytes: 0.65 MB were seen
 
@@ -22,7 +23,7 @@ class SourceFile(NamedTuple):
     folder: int
 
 
-NOWHERE = SourceFile(STRING, b"", 0)
+NOWHERE = SourceFile(DW_FORM_string, b"", 0)
 
 
 class LineTable:
@@ -94,12 +95,12 @@ class LineTable:
         cursor = self._tables
         self._folders = [NOWHERE]  # where it was compiled, as the unit says
         while name := cursor.string():
-            self._folders.append(SourceFile(STRING, name, 0))
+            self._folders.append(SourceFile(DW_FORM_string, name, 0))
         self._files = [NOWHERE]
         while name := cursor.string():
             folder = cursor.uleb()
             cursor.uleb(), cursor.uleb()  # time and size
-            self._files.append(SourceFile(STRING, name, folder))
+            self._files.append(SourceFile(DW_FORM_string, name, folder))
 
     def _read_entries(self) -> None:
         self._folders = self._read_table()
@@ -117,8 +118,8 @@ class LineTable:
             columns: dict[int, tuple[int, Value]] = {
                 kind: (form, cursor.form(form, self._sizes)) for kind, form in forms
             }
-            folder = columns.get(FOLDER_INDEX, (0, 0))[1]
-            name = columns.get(PATH, (STRING, b""))
+            folder = columns.get(DW_LNCT_directory_index, (0, 0))[1]
+            name = columns.get(DW_LNCT_path, (DW_FORM_string, b""))
             rows.append(SourceFile(*name, folder if isinstance(folder, int) else 0))
         return rows
 

@@ -8,28 +8,33 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from crashtool.formats.dwarf.constants import LOCATIONS_BASE
+from crashtool.formats.dwarf.constants import DW_AT_loclists_base, DW_FORM_loclistx
 from crashtool.formats.dwarf.forms import Cursor, DamagedDwarf, Value
 from crashtool.formats.dwarf.list_tables import open_list
 from crashtool.formats.dwarf.units import DWARF_5, Unit
 from crashtool.formats.named_tuple import NamedTuple
 
 MAX_ENTRIES = 1 << 14  # of one list
-LIST_INDEX = 0x22  # DW_FORM_loclistx
 ANYWHERE = (0, 1 << 64)
 # DW_LLE_*
-END = 0
-BASE_INDEX = 1
-INDEX_INDEX = 2
-INDEX_LENGTH = 3
-PAIR = 4
-DEFAULT = 5
-BASE = 6
-START_END = 7
-START_LENGTH = 8
-VIEW_PAIR = 9
+DW_LLE_end_of_list = 0
+DW_LLE_base_addressx = 1
+DW_LLE_startx_endx = 2
+DW_LLE_startx_length = 3
+DW_LLE_offset_pair = 4
+DW_LLE_default_location = 5
+DW_LLE_base_address = 6
+DW_LLE_start_end = 7
+DW_LLE_start_length = 8
+DW_LLE_GNU_view_pair = 9
 # of .debug_loc.dwo before DWARF 5 (GNU, "DebugFission")
-GNU_END, GNU_BASE_INDEX, GNU_INDEX_INDEX, GNU_INDEX_LENGTH, GNU_PAIR = range(5)
+(
+    DW_LLE_GNU_end_of_list_entry,
+    DW_LLE_GNU_base_address_selection_entry,
+    DW_LLE_GNU_start_end_entry,
+    DW_LLE_GNU_start_length_entry,
+    DW_LLE_GNU_offset_pair_entry,
+) = range(5)
 
 
 class _Located(NamedTuple):
@@ -59,9 +64,9 @@ def find_expression(unit: Unit, form: int, value: Value, address: int) -> bytes 
 
 def _walk(unit: Unit, form: int, value: int) -> Iterator[_Located]:
     if unit.sizes.version >= DWARF_5:
-        is_index = form == LIST_INDEX
+        is_index = form == DW_FORM_loclistx
         return _walk_list(
-            open_list(unit, "debug_loclists", LOCATIONS_BASE, value, is_index=is_index), unit
+            open_list(unit, "debug_loclists", DW_AT_loclists_base, value, is_index=is_index), unit
         )
     cursor = unit.sections.open("debug_loc", value)
     return _walk_split(cursor, unit) if unit.skeleton is not None else _walk_old(cursor, unit)
@@ -85,17 +90,17 @@ def _walk_split(cursor: Cursor, unit: Unit) -> Iterator[_Located]:
     base = unit.low
     for _ in range(MAX_ENTRIES):
         kind = cursor.number(1)
-        if kind == GNU_END:
+        if kind == DW_LLE_GNU_end_of_list_entry:
             return
-        if kind == GNU_BASE_INDEX:
+        if kind == DW_LLE_GNU_base_address_selection_entry:
             base = unit.address_at(cursor.uleb())
             continue
-        if kind == GNU_INDEX_INDEX:
+        if kind == DW_LLE_GNU_start_end_entry:
             low, high = unit.address_at(cursor.uleb()), unit.address_at(cursor.uleb())
-        elif kind == GNU_INDEX_LENGTH:
+        elif kind == DW_LLE_GNU_start_length_entry:
             low = unit.address_at(cursor.uleb())
             high = low + cursor.number(4)
-        elif kind == GNU_PAIR:
+        elif kind == DW_LLE_GNU_offset_pair_entry:
             low, high = base + cursor.number(4), base + cursor.number(4)
         else:
             raise DamagedDwarf(f"a location of kind {kind}", offset=cursor.offset)
@@ -106,16 +111,18 @@ def _walk_list(cursor: Cursor, unit: Unit) -> Iterator[_Located]:
     size, base = unit.sizes.address, unit.low
     for _ in range(MAX_ENTRIES):
         kind = cursor.number(1)
-        if kind == END:
+        if kind == DW_LLE_end_of_list:
             return
-        if kind == BASE_INDEX:
+        if kind == DW_LLE_base_addressx:
             base = unit.address_at(cursor.uleb())
-        elif kind == BASE:
+        elif kind == DW_LLE_base_address:
             base = cursor.number(size)
-        elif kind == VIEW_PAIR:  # gcc's: which of the statements at one address are meant
+        elif (
+            kind == DW_LLE_GNU_view_pair
+        ):  # gcc's: which of the statements at one address are meant
             cursor.uleb()
             cursor.uleb()
-        elif kind == DEFAULT:
+        elif kind == DW_LLE_default_location:
             yield _Located(*ANYWHERE, cursor.take(cursor.uleb()), is_default=True)
         else:
             low, high = _read_span(cursor, unit, kind, base)
@@ -124,15 +131,15 @@ def _walk_list(cursor: Cursor, unit: Unit) -> Iterator[_Located]:
 
 def _read_span(cursor: Cursor, unit: Unit, kind: int, base: int) -> tuple[int, int]:
     size = unit.sizes.address
-    if kind == PAIR:
+    if kind == DW_LLE_offset_pair:
         return base + cursor.uleb(), base + cursor.uleb()
-    if kind == INDEX_INDEX:
+    if kind == DW_LLE_startx_endx:
         return unit.address_at(cursor.uleb()), unit.address_at(cursor.uleb())
-    if kind == START_END:
+    if kind == DW_LLE_start_end:
         return cursor.number(size), cursor.number(size)
-    if kind == START_LENGTH:
+    if kind == DW_LLE_start_length:
         low = cursor.number(size)
-    elif kind == INDEX_LENGTH:
+    elif kind == DW_LLE_startx_length:
         low = unit.address_at(cursor.uleb())
     else:
         raise DamagedDwarf(f"a location of kind {kind}", offset=cursor.offset)

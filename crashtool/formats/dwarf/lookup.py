@@ -7,7 +7,11 @@ from typing import TYPE_CHECKING, Protocol
 
 from crashtool.formats.code_location import CodeLocation
 from crashtool.formats.dwarf.addresses import UnitIndex
-from crashtool.formats.dwarf.constants import CALL_FILE, CALL_LINE, INLINED
+from crashtool.formats.dwarf.constants import (
+    DW_AT_call_file,
+    DW_AT_call_line,
+    DW_TAG_inlined_subroutine,
+)
 from crashtool.formats.dwarf.entry_names import (
     EntryNames,
     FunctionName,
@@ -149,7 +153,9 @@ class DwarfLookup:
         """Whether a unit that was read so far describes calls that were merged into others."""
         shapes = (unit.entries.shapes.read_all() for unit in self._opened.values() if unit)
         return any(
-            shape.tag == INLINED and shape.is_wanted for table in shapes for shape in table.values()
+            shape.tag == DW_TAG_inlined_subroutine and shape.is_wanted
+            for table in shapes
+            for shape in table.values()
         )
 
     def list_unit_code(self) -> list[tuple[int, int]]:
@@ -217,8 +223,8 @@ class DwarfLookup:
 
     def _find_caller(self, opened: _OpenUnit, call: Entry) -> tuple[str, int]:
         """Where a call that was merged stands."""
-        _, number = call.values.get(CALL_FILE, (0, None))
-        _, line = call.values.get(CALL_LINE, (0, 0))
+        _, number = call.values.get(DW_AT_call_file, (0, None))
+        _, line = call.values.get(DW_AT_call_line, (0, 0))
         path = ""
         if isinstance(number, int) and number >= 0:
             path = self._lines.find_path(opened.entries.unit, number)

@@ -7,8 +7,9 @@ from operator import itemgetter
 from struct import Struct
 from typing import TypeAlias
 
+from crashtool.formats.dwarf.constants import DW_FORM_indirect, DW_FORM_sdata
 from crashtool.formats.dwarf.entries import LEB, MORE, Shape
-from crashtool.formats.dwarf.forms import INDIRECT, SIGNED, Cursor, Sizes, Value
+from crashtool.formats.dwarf.forms import Cursor, Sizes, Value
 
 Picked: TypeAlias = tuple[Value | None, ...]
 
@@ -32,7 +33,7 @@ class Picker:
         self._fields: list[tuple[int, int, int, int]] = []
         for number, (attribute, form, implicit, step) in enumerate(shape.fields):
             slot = slots.get(attribute, -1)
-            if slot >= 0 and form != INDIRECT:
+            if slot >= 0 and form != DW_FORM_indirect:
                 forms[slot] = form
                 last = number + 1
             self._fields.append((slot, form, implicit, step))
@@ -76,14 +77,14 @@ class Picker:
                 if slot >= 0:
                     values[slot] = int.from_bytes(data[offset : offset + step], "little")
                 offset += step
-            elif step == LEB and form != SIGNED and data[offset] < MORE:
+            elif step == LEB and form != DW_FORM_sdata and data[offset] < MORE:
                 if slot >= 0:
                     values[slot] = data[offset]
                 offset += 1
             else:
                 cursor = Cursor(data, offset)
                 value = cursor.form(form, self._sizes, implicit)
-                if slot >= 0 and form != INDIRECT:
+                if slot >= 0 and form != DW_FORM_indirect:
                     values[slot] = value
                 offset = cursor.offset
         return tuple(values)

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from contextlib import suppress
 
-from crashtool.formats.dwarf.constants import HIGH, LOW, RANGES
-from crashtool.formats.dwarf.entries import MORE
-from crashtool.formats.dwarf.forms import (
-    ADDRESS,
-    ADDRESS_INDEXES,
-    RANGE_INDEX,
-    Cursor,
-    DamagedDwarf,
-    Value,
+from crashtool.formats.dwarf.constants import (
+    DW_AT_high_pc,
+    DW_AT_low_pc,
+    DW_AT_ranges,
+    DW_FORM_addr,
+    DW_FORM_rnglistx,
 )
+from crashtool.formats.dwarf.entries import MORE
+from crashtool.formats.dwarf.forms import ADDRESS_INDEXES, Cursor, DamagedDwarf, Value
 from crashtool.formats.dwarf.ranges import (
-    BASE,
-    PAIR,
-    START_LENGTH,
+    DW_RLE_base_address,
+    DW_RLE_offset_pair,
+    DW_RLE_start_length,
     find_list,
     find_ranges,
 )
@@ -52,14 +51,16 @@ class RangeReader:
                 if pairs is not None:
                     return pairs
         elif (
-            forms[0] == ADDRESS
+            forms[0] == DW_FORM_addr
             and forms[1] not in ADDRESS_INDEXES
             and isinstance(low, int)
             and isinstance(high, int)
         ):
-            end = high if forms[1] == ADDRESS else low + high
+            end = high if forms[1] == DW_FORM_addr else low + high
             return [(low, end)] if low < end else []
-        names = zip((LOW, HIGH, RANGES), forms, (low, high, ranges), strict=False)
+        names = zip(
+            (DW_AT_low_pc, DW_AT_high_pc, DW_AT_ranges), forms, (low, high, ranges), strict=False
+        )
         values = {name: (form, value) for name, form, value in names if value is not None}
         return find_ranges(self._unit, values)
 
@@ -69,7 +70,7 @@ class RangeReader:
         """A list of DWARF 5, of the kinds that are usual; None for others, and for damage."""
         size = self._size
         start = lists.offset + value
-        if form == RANGE_INDEX:
+        if form == DW_FORM_rnglistx:
             cursor = find_list(self._unit, form, value)
             start = cursor.offset
         data = lists.data[start : min(lists.end, start + PORTION)]
@@ -78,7 +79,7 @@ class RangeReader:
         try:
             while kind := data[offset]:
                 offset += 1
-                if kind == PAIR:
+                if kind == DW_RLE_offset_pair:
                     low = data[offset]
                     offset += 1
                     if low >= MORE:
@@ -89,10 +90,10 @@ class RangeReader:
                         high, offset = _read_leb(data, offset, high)
                     if low < high:
                         pairs.append((base + low, base + high))
-                elif kind == BASE:
+                elif kind == DW_RLE_base_address:
                     base = int.from_bytes(data[offset : offset + size], "little")
                     offset += size
-                elif kind == START_LENGTH:
+                elif kind == DW_RLE_start_length:
                     low = int.from_bytes(data[offset : offset + size], "little")
                     high, offset = _read_leb(data, offset + size + 1, data[offset + size])
                     if high:

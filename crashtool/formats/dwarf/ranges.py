@@ -7,19 +7,35 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from crashtool.formats.dwarf.constants import GNU_RANGES_BASE, HIGH, LOW, RANGES, RANGES_BASE
-from crashtool.formats.dwarf.forms import RANGE_INDEX, Cursor, DamagedDwarf, Value
+from crashtool.formats.dwarf.constants import (
+    DW_AT_GNU_ranges_base,
+    DW_AT_high_pc,
+    DW_AT_low_pc,
+    DW_AT_ranges,
+    DW_AT_rnglists_base,
+    DW_FORM_rnglistx,
+)
+from crashtool.formats.dwarf.forms import Cursor, DamagedDwarf, Value
 from crashtool.formats.dwarf.list_tables import open_list
 from crashtool.formats.dwarf.units import DWARF_5, Unit
 
 MAX_RANGES = 1 << 16  # of one unit
 # DW_RLE_*
-END, BASE_INDEX, INDEX_INDEX, INDEX_LENGTH, PAIR, BASE, START_END, START_LENGTH = range(8)
+(
+    DW_RLE_end_of_list,
+    DW_RLE_base_addressx,
+    DW_RLE_startx_endx,
+    DW_RLE_startx_length,
+    DW_RLE_offset_pair,
+    DW_RLE_base_address,
+    DW_RLE_start_end,
+    DW_RLE_start_length,
+) = range(8)
 
 
 def has_addresses(values: dict[int, tuple[int, Value]]) -> bool:
     """Whether an entry says where its code is."""
-    return RANGES in values or (LOW in values and HIGH in values)
+    return DW_AT_ranges in values or (DW_AT_low_pc in values and DW_AT_high_pc in values)
 
 
 def find_ranges(unit: Unit, values: dict[int, tuple[int, Value]]) -> list[tuple[int, int]]:
@@ -27,13 +43,13 @@ def find_ranges(unit: Unit, values: dict[int, tuple[int, Value]]) -> list[tuple[
 
     Empty pieces are left out. DamagedDwarf when its list makes no sense.
     """
-    form, value = values.get(RANGES, (0, None))
+    form, value = values.get(DW_AT_ranges, (0, None))
     if isinstance(value, int):
         return [(low, high) for low, high in _walk_pieces(unit, form, value) if low < high]
-    if LOW not in values or HIGH not in values:
+    if DW_AT_low_pc not in values or DW_AT_high_pc not in values:
         return []
-    low = unit.address(*values[LOW])
-    form, size = values[HIGH]
+    low = unit.address(*values[DW_AT_low_pc])
+    form, size = values[DW_AT_high_pc]
     high = unit.address(form, size)
     if low is None or not isinstance(size, int):
         return []
@@ -47,7 +63,7 @@ def _walk_pieces(unit: Unit, form: int, value: int) -> Iterator[tuple[int, int]]
         return _walk_list(find_list(unit, form, value), unit)
     owner = unit.skeleton
     if owner is not None:  # only a split unit's lists are counted from a base
-        value += owner.base(GNU_RANGES_BASE)
+        value += owner.base(DW_AT_GNU_ranges_base)
     sections = (owner or unit).sections
     return _walk_old(sections.open("debug_ranges", value), unit)
 
@@ -70,18 +86,20 @@ def find_list(unit: Unit, form: int, value: int) -> Cursor:
 
     DamagedDwarf when that is not in its section.
     """
-    return open_list(unit, "debug_rnglists", RANGES_BASE, value, is_index=form == RANGE_INDEX)
+    return open_list(
+        unit, "debug_rnglists", DW_AT_rnglists_base, value, is_index=form == DW_FORM_rnglistx
+    )
 
 
 def _walk_list(cursor: Cursor, unit: Unit) -> Iterator[tuple[int, int]]:
     size, base = unit.sizes.address, unit.low
     for _ in range(MAX_RANGES):
         kind = cursor.number(1)
-        if kind == END:
+        if kind == DW_RLE_end_of_list:
             return
-        if kind == BASE_INDEX:
+        if kind == DW_RLE_base_addressx:
             base = unit.address_at(cursor.uleb())
-        elif kind == BASE:
+        elif kind == DW_RLE_base_address:
             base = cursor.number(size)
         else:
             yield _read_entry(cursor, unit, kind, base)
@@ -89,15 +107,15 @@ def _walk_list(cursor: Cursor, unit: Unit) -> Iterator[tuple[int, int]]:
 
 def _read_entry(cursor: Cursor, unit: Unit, kind: int, base: int) -> tuple[int, int]:
     size = unit.sizes.address
-    if kind == PAIR:
+    if kind == DW_RLE_offset_pair:
         return base + cursor.uleb(), base + cursor.uleb()
-    if kind == START_END:
+    if kind == DW_RLE_start_end:
         return cursor.number(size), cursor.number(size)
-    if kind == INDEX_INDEX:
+    if kind == DW_RLE_startx_endx:
         return unit.address_at(cursor.uleb()), unit.address_at(cursor.uleb())
-    if kind == START_LENGTH:
+    if kind == DW_RLE_start_length:
         low = cursor.number(size)
-    elif kind == INDEX_LENGTH:
+    elif kind == DW_RLE_startx_length:
         low = unit.address_at(cursor.uleb())
     else:
         raise DamagedDwarf(f"a range of kind {kind}", offset=cursor.offset)

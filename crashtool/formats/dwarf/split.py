@@ -10,9 +10,13 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from crashtool.formats.dwarf.constants import (
-    GNU_SPLIT_IDENTIFIER,
-    GNU_SPLIT_NAME,
-    SPLIT_NAME,
+    DW_AT_dwo_name,
+    DW_AT_GNU_dwo_id,
+    DW_AT_GNU_dwo_name,
+    DW_UT_skeleton,
+    DW_UT_split_compile,
+    DW_UT_split_type,
+    DW_UT_type,
 )
 from crashtool.formats.dwarf.file_sections import open_all_sections
 from crashtool.formats.dwarf.forms import Cursor, DamagedDwarf
@@ -20,7 +24,7 @@ from crashtool.formats.dwarf.lookup import SplitUnit
 from crashtool.formats.dwarf.package import INDEX, PackageIndex, Part
 from crashtool.formats.dwarf.sections import DebugSections
 from crashtool.formats.dwarf.unit_table import UnitTable
-from crashtool.formats.dwarf.units import DWARF_5, SKELETON, SPLIT, SPLIT_TYPE, TYPE, Unit
+from crashtool.formats.dwarf.units import DWARF_5, Unit
 from crashtool.formats.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
@@ -43,10 +47,10 @@ class SplitName(NamedTuple):
 def read_split_name(unit: Unit) -> SplitName | None:
     """Where a skeleton's unit is; None for a unit that is whole."""
     is_later = unit.sizes.version >= DWARF_5
-    if is_later and unit.header.kind != SKELETON:
+    if is_later and unit.header.kind != DW_UT_skeleton:
         return None
-    path = unit.string(SPLIT_NAME if is_later else GNU_SPLIT_NAME)
-    identifier = unit.header.identifier if is_later else unit.base(GNU_SPLIT_IDENTIFIER)
+    path = unit.string(DW_AT_dwo_name if is_later else DW_AT_GNU_dwo_name)
+    identifier = unit.header.identifier if is_later else unit.base(DW_AT_GNU_dwo_id)
     return SplitName(path, unit.folder, identifier) if path else None
 
 
@@ -81,7 +85,7 @@ class SplitFile:
 
     def _find_alone(self, skeleton: Unit, identifier: int) -> SplitUnit | None:
         for header in self._table.headers:
-            if header.kind in (TYPE, SPLIT_TYPE):
+            if header.kind in (DW_UT_type, DW_UT_split_type):
                 continue
             with suppress(DamagedDwarf):
                 unit = self._table.open(header.offset, skeleton)
@@ -93,8 +97,8 @@ class SplitFile:
 def _has_identifier(unit: Unit, identifier: int) -> bool:
     """Whether a split unit has an identifier; before DWARF 5 its own entry says so."""
     if unit.sizes.version >= DWARF_5:
-        return unit.header.kind == SPLIT and unit.header.identifier == identifier
-    return unit.base(GNU_SPLIT_IDENTIFIER) == identifier
+        return unit.header.kind == DW_UT_split_compile and unit.header.identifier == identifier
+    return unit.base(DW_AT_GNU_dwo_id) == identifier
 
 
 class _Window(DebugSections):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from typing import TYPE_CHECKING
 
-from crashtool.formats.dwarf.constants import LOCATION, NAMESPACE, VARIABLE
+from crashtool.formats.dwarf.constants import DW_AT_location, DW_TAG_namespace, DW_TAG_variable
 from crashtool.formats.dwarf.definitions import DeclaredTypes
 from crashtool.formats.dwarf.entry_names import Reference, walk_references
 from crashtool.formats.dwarf.forms import Cursor
@@ -97,10 +97,10 @@ def _walk(scope: Reference, left: int) -> Iterator[_Static]:
     unit = scope.entries.unit
     for entry in walk_children(scope.entries, scope.entry):
         reference = scope._replace(entry=entry)
-        if entry.shape.tag == NAMESPACE and left:
+        if entry.shape.tag == DW_TAG_namespace and left:
             yield from _walk(reference, left - 1)
-        elif entry.shape.tag == VARIABLE:
-            start = _find_address(unit, entry.values.get(LOCATION, (0, None))[1])
+        elif entry.shape.tag == DW_TAG_variable:
+            start = _find_address(unit, entry.values.get(DW_AT_location, (0, None))[1])
             if start:  # at zero there is what linkers have dropped
                 yield _Static(start, reference)
 

@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING
 
 from crashtool.errors import MalformedFile
 from crashtool.formats.dwarf.constants import (
-    ABSTRACT_ORIGIN,
-    LINKAGE_NAME,
-    NAME,
-    NAMESPACE,
-    OLD_LINKAGE_NAME,
-    SPECIFICATION,
+    DW_AT_abstract_origin,
+    DW_AT_linkage_name,
+    DW_AT_MIPS_linkage_name,
+    DW_AT_name,
+    DW_AT_specification,
+    DW_FORM_ref_addr,
+    DW_FORM_strp,
+    DW_TAG_namespace,
 )
 from crashtool.formats.dwarf.entry_names import (
     ANONYMOUS,
@@ -29,8 +31,6 @@ from crashtool.formats.dwarf.entry_names import (
 )
 from crashtool.formats.dwarf.forms import (
     ADDRESSED_FROM_UNIT,
-    REFERENCE,
-    STRP,
     SUPPLEMENT_REFERENCES,
     DamagedDwarf,
     Value,
@@ -44,7 +44,13 @@ if TYPE_CHECKING:
     from crashtool.formats.dwarf.unit_table import UnitTable
     from crashtool.formats.dwarf.units import Unit
 
-WANTED = (LINKAGE_NAME, OLD_LINKAGE_NAME, NAME, ABSTRACT_ORIGIN, SPECIFICATION)
+WANTED = (
+    DW_AT_linkage_name,
+    DW_AT_MIPS_linkage_name,
+    DW_AT_name,
+    DW_AT_abstract_origin,
+    DW_AT_specification,
+)
 MAX_KEPT = 1 << 18  # names, and texts
 MAX_TREES = 1 << 26  # bytes of units whose trees are kept
 
@@ -107,7 +113,7 @@ class NamedTree:
 
     def text(self, form: int, value: Value) -> str:
         """A string's value."""
-        if form != STRP or not isinstance(value, int):
+        if form != DW_FORM_strp or not isinstance(value, int):
             return self.unit.text(form, value)
         text = self._texts.get(value)
         if text is None:
@@ -192,7 +198,7 @@ class TreeNames:
             if table.supplement is None:
                 return None
             table = table.supplement
-        elif form != REFERENCE:
+        elif form != DW_FORM_ref_addr:
             return None
         header = tree.unit.header
         if table is not tree.table or not header.offset <= value < header.end:
@@ -223,6 +229,6 @@ class TreeNames:
         name, last = "", (tree, offset)
         for last, _ in self._walk(tree, offset):
             name = name or last[0].name_of(last[1])
-        if not name and tree.find_tag(offset) == NAMESPACE:
+        if not name and tree.find_tag(offset) == DW_TAG_namespace:
             name = ANONYMOUS
         return name, last

@@ -5,23 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from crashtool.formats.dwarf.constants import (
-    ARRAY_TYPE,
-    ATOMIC,
-    BASE_TYPE,
-    CONST,
-    CONTAINING_TYPE,
-    ENUMERATION,
-    MEMBER_POINTER,
-    NAME,
-    NAMESPACE,
-    PARAMETER,
-    POINTER_TYPE,
-    REFERENCE_TYPE,
-    RESTRICT,
-    RVALUE_REFERENCE,
-    SUBROUTINE_TYPE,
-    TYPE_OF,
-    VOLATILE,
+    DW_AT_containing_type,
+    DW_AT_name,
+    DW_AT_type,
+    DW_TAG_array_type,
+    DW_TAG_atomic_type,
+    DW_TAG_base_type,
+    DW_TAG_const_type,
+    DW_TAG_enumeration_type,
+    DW_TAG_formal_parameter,
+    DW_TAG_namespace,
+    DW_TAG_pointer_type,
+    DW_TAG_ptr_to_member_type,
+    DW_TAG_reference_type,
+    DW_TAG_restrict_type,
+    DW_TAG_rvalue_reference_type,
+    DW_TAG_subroutine_type,
+    DW_TAG_volatile_type,
 )
 from crashtool.formats.dwarf.entry_names import (
     ANONYMOUS,
@@ -34,9 +34,14 @@ from crashtool.formats.dwarf.tree import ScopeIndex, walk_children
 MAX_STEPS = 24  # from type to type
 MAX_PARAMETERS = 32
 LONGEST = 1 << 12
-SIGNS = {POINTER_TYPE: "*", REFERENCE_TYPE: "&", RVALUE_REFERENCE: "&&"}
-QUALIFIERS = {CONST: "const", VOLATILE: "volatile", RESTRICT: "__restrict", ATOMIC: "_Atomic"}
-NAMELESS = {ENUMERATION: "enum {…}"}
+SIGNS = {DW_TAG_pointer_type: "*", DW_TAG_reference_type: "&", DW_TAG_rvalue_reference_type: "&&"}
+QUALIFIERS = {
+    DW_TAG_const_type: "const",
+    DW_TAG_volatile_type: "volatile",
+    DW_TAG_restrict_type: "__restrict",
+    DW_TAG_atomic_type: "_Atomic",
+}
+NAMELESS = {DW_TAG_enumeration_type: "enum {…}"}
 NAMELESS_SCOPE = "struct {…}"
 # What gcc calls a type, and everyone else.
 LONG_NAMES = {
@@ -80,12 +85,12 @@ class TypeSpelling:
             return self._qualify(reference, inner, left)
         if tag in SIGNS and self._is_nameless(reference):
             inner = SIGNS[tag] + inner
-        elif tag == ARRAY_TYPE:
+        elif tag == DW_TAG_array_type:
             inner = _wrap(inner) + self._spell_counts(reference)
-        elif tag == SUBROUTINE_TYPE:
+        elif tag == DW_TAG_subroutine_type:
             inner = f"{_wrap(inner)}({', '.join(self._walk_parameters(reference, left))})"
-        elif tag == MEMBER_POINTER:
-            owner = self._spell(self._follow(reference, CONTAINING_TYPE), "", left - 1)
+        elif tag == DW_TAG_ptr_to_member_type:
+            owner = self._spell(self._follow(reference, DW_AT_containing_type), "", left - 1)
             inner = f"{owner}::*{inner}"
         else:
             return _join(self.name(reference), inner)
@@ -99,25 +104,27 @@ class TypeSpelling:
         """`const char`, but `char* const`."""
         word = QUALIFIERS[reference.entry.shape.tag]
         target = self._target(reference)
-        if target is not None and target.entry.shape.tag == POINTER_TYPE:
+        if target is not None and target.entry.shape.tag == DW_TAG_pointer_type:
             return self._spell(target, f" {word}{inner and ' '}{inner}", left - 1)
         spelled = self._spell(target, inner, left - 1)
         return spelled if spelled.startswith(f"{word} ") else f"{word} {spelled}"
 
     def _walk_parameters(self, reference: Reference, left: int) -> Iterator[str]:
         children = walk_children(reference.entries, reference.entry)
-        for number, child in enumerate(entry for entry in children if entry.shape.tag == PARAMETER):
+        for number, child in enumerate(
+            entry for entry in children if entry.shape.tag == DW_TAG_formal_parameter
+        ):
             if number >= MAX_PARAMETERS:
                 yield "…"
                 return
             yield self._spell(self._target(reference._replace(entry=child)), "", left // 2)
 
     def _target(self, reference: Reference) -> Reference | None:
-        return self._follow(reference, TYPE_OF)
+        return self._follow(reference, DW_AT_type)
 
     def _is_nameless(self, reference: Reference) -> bool:
         """Rust's pointers have names: `&mut Point`."""
-        return NAME not in reference.entry.values
+        return DW_AT_name not in reference.entry.values
 
     def name(self, reference: Reference) -> str:
         """The name of a type with its namespaces."""
@@ -134,7 +141,7 @@ class TypeSpelling:
 
     def _name(self, reference: Reference) -> str:
         name, last = _read_name(reference)
-        if reference.entry.shape.tag == BASE_TYPE:
+        if reference.entry.shape.tag == DW_TAG_base_type:
             return LONG_NAMES.get(name, name)
         if not name:
             return NAMELESS.get(reference.entry.shape.tag, NAMELESS_SCOPE)
@@ -145,7 +152,9 @@ class TypeSpelling:
             scope = last._replace(entry=last.entries.read(offset))
             scope_name, _ = _read_name(scope)
             if not scope_name:
-                scope_name = ANONYMOUS if scope.entry.shape.tag == NAMESPACE else NAMELESS_SCOPE
+                scope_name = (
+                    ANONYMOUS if scope.entry.shape.tag == DW_TAG_namespace else NAMELESS_SCOPE
+                )
             scopes.append(scope_name)
         return "::".join((*scopes, name))
 
@@ -162,7 +171,7 @@ def _read_name(reference: Reference) -> tuple[str, Reference]:
     """The name of an entry, and the entry that declares it: the same, unless it refers."""
     name, last = "", reference
     for last in walk_references(reference):
-        attribute = last.entry.values.get(NAME)
+        attribute = last.entry.values.get(DW_AT_name)
         name = name or ("" if attribute is None else last.entries.unit.text(*attribute))
     return name, last
 

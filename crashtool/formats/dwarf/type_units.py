@@ -5,11 +5,12 @@ The formats: DWARF 4, 7.5.1.2 (.debug_types); DWARF 5, 7.5.1.3 (in .debug_info).
 
 from __future__ import annotations
 
+from crashtool.formats.dwarf.constants import DW_UT_split_type, DW_UT_type
 from crashtool.formats.dwarf.entry_names import Reference
 from crashtool.formats.dwarf.forms import Cursor
 from crashtool.formats.dwarf.sections import DebugSections
 from crashtool.formats.dwarf.unit_table import UnitTable
-from crashtool.formats.dwarf.units import SPLIT_TYPE, TYPE, Header, Unit
+from crashtool.formats.dwarf.units import Header, Unit
 
 INFO, OLD_TYPES = "debug_info", "debug_types"
 
@@ -33,7 +34,7 @@ class TypeUnits:
                 tables.append(UnitTable(_OldTypes(self._table.sections)))
             for table in tables:
                 for header in table.headers:
-                    if header.kind in (TYPE, SPLIT_TYPE):
+                    if header.kind in (DW_UT_type, DW_UT_split_type):
                         self._found.setdefault(header.identifier, (table, header))
         unit = self._found.get(signature)
         if unit is None:

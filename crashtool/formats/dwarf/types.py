@@ -6,35 +6,68 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from crashtool.formats.dwarf.constants import (
-    ARRAY_TYPE,
-    ATOMIC,
-    BASE_TYPE,
-    BYTE_SIZE,
-    CLASS,
-    CONST,
-    COUNT,
-    DECLARATION,
-    ENCODING,
-    ENUMERATION,
-    LOWER_BOUND,
-    MEMBER_POINTER,
-    POINTER_TYPE,
-    REFERENCE_TYPE,
-    RESTRICT,
-    RVALUE_REFERENCE,
-    SIGNATURE,
-    STRUCTURE,
-    SUBRANGE,
-    SUBROUTINE_TYPE,
-    TYPE_OF,
-    TYPEDEF,
-    UNION,
-    UPPER_BOUND,
-    VOLATILE,
+    DW_ATE_UTF,
+    DW_LANG_PLI,
+    DW_AT_byte_size,
+    DW_AT_count,
+    DW_AT_declaration,
+    DW_AT_encoding,
+    DW_AT_lower_bound,
+    DW_AT_signature,
+    DW_AT_type,
+    DW_AT_upper_bound,
+    DW_ATE_address,
+    DW_ATE_boolean,
+    DW_ATE_complex_float,
+    DW_ATE_float,
+    DW_ATE_signed,
+    DW_ATE_signed_char,
+    DW_ATE_unsigned,
+    DW_ATE_unsigned_char,
+    DW_FORM_ref_addr,
+    DW_FORM_ref_sig8,
+    DW_LANG_Ada83,
+    DW_LANG_Ada95,
+    DW_LANG_Ada2005,
+    DW_LANG_Ada2012,
+    DW_LANG_Cobol74,
+    DW_LANG_Cobol85,
+    DW_LANG_Fortran03,
+    DW_LANG_Fortran08,
+    DW_LANG_Fortran18,
+    DW_LANG_Fortran77,
+    DW_LANG_Fortran90,
+    DW_LANG_Fortran95,
+    DW_LANG_Julia,
+    DW_LANG_Modula2,
+    DW_LANG_Modula3,
+    DW_LANG_Pascal83,
+    DW_TAG_array_type,
+    DW_TAG_atomic_type,
+    DW_TAG_base_type,
+    DW_TAG_class_type,
+    DW_TAG_const_type,
+    DW_TAG_enumeration_type,
+    DW_TAG_pointer_type,
+    DW_TAG_ptr_to_member_type,
+    DW_TAG_reference_type,
+    DW_TAG_restrict_type,
+    DW_TAG_rvalue_reference_type,
+    DW_TAG_structure_type,
+    DW_TAG_subrange_type,
+    DW_TAG_subroutine_type,
+    DW_TAG_typedef,
+    DW_TAG_union_type,
+    DW_TAG_volatile_type,
 )
 from crashtool.formats.dwarf.definitions import DeclaredTypes
 from crashtool.formats.dwarf.entry_names import Reference, follow, walk_references
-from crashtool.formats.dwarf.forms import DamagedDwarf, Value
+from crashtool.formats.dwarf.forms import (
+    ADDRESSED_FROM_UNIT,
+    SUPPLEMENT_REFERENCES,
+    DamagedDwarf,
+    Value,
+)
 from crashtool.formats.dwarf.tree import walk_children
 from crashtool.formats.dwarf.type_details import read_enumerators, read_structure
 from crashtool.formats.dwarf.type_spelling import TypeSpelling
@@ -45,26 +78,67 @@ from crashtool.formats.variables.data_type import DataType, Details, Encoding, T
 if TYPE_CHECKING:
     from crashtool.formats.variables.frame_view import FrameView
 
-BY_SIGNATURE = 0x20  # DW_FORM_ref_sig8
+REFERENCES = ADDRESSED_FROM_UNIT | SUPPLEMENT_REFERENCES | {DW_FORM_ref_addr, DW_FORM_ref_sig8}
 MAX_TYPES = 1 << 14
 MAX_STEPS = 32  # from type to type
 MAX_DIMENSIONS = 8
 MAX_COUNT = 1 << 40
-PASSED = frozenset({TYPEDEF, CONST, VOLATILE, RESTRICT, ATOMIC})
+PASSED = frozenset(
+    {
+        DW_TAG_typedef,
+        DW_TAG_const_type,
+        DW_TAG_volatile_type,
+        DW_TAG_restrict_type,
+        DW_TAG_atomic_type,
+    }
+)
 KINDS: dict[int, TypeKind] = {
-    BASE_TYPE: "base", POINTER_TYPE: "pointer", REFERENCE_TYPE: "reference",
-    RVALUE_REFERENCE: "reference", STRUCTURE: "struct", CLASS: "struct", UNION: "union",
-    ARRAY_TYPE: "array", ENUMERATION: "enum", SUBROUTINE_TYPE: "function",
-    MEMBER_POINTER: "member_pointer",
-}  # fmt: skip
-DECLARED = (STRUCTURE, CLASS, UNION)
-ENCODINGS: dict[int, Encoding] = {  # DW_ATE_*
-    0x02: "boolean", 0x03: "complex", 0x04: "float", 0x05: "signed", 0x06: "character",
-    0x07: "unsigned", 0x08: "unsigned_character", 0x10: "utf",
-}  # fmt: skip
-UNSIGNED, FLOAT = (0x01, 0x02, 0x07, 0x08, 0x10), 0x04
+    DW_TAG_base_type: "base",
+    DW_TAG_pointer_type: "pointer",
+    DW_TAG_reference_type: "reference",
+    DW_TAG_rvalue_reference_type: "reference",
+    DW_TAG_structure_type: "struct",
+    DW_TAG_class_type: "struct",
+    DW_TAG_union_type: "union",
+    DW_TAG_array_type: "array",
+    DW_TAG_enumeration_type: "enum",
+    DW_TAG_subroutine_type: "function",
+    DW_TAG_ptr_to_member_type: "member_pointer",
+}
+DECLARED = (DW_TAG_structure_type, DW_TAG_class_type, DW_TAG_union_type)
+ENCODINGS: dict[int, Encoding] = {
+    DW_ATE_boolean: "boolean",
+    DW_ATE_complex_float: "complex",
+    DW_ATE_float: "float",
+    DW_ATE_signed: "signed",
+    DW_ATE_signed_char: "character",
+    DW_ATE_unsigned: "unsigned",
+    DW_ATE_unsigned_char: "unsigned_character",
+    DW_ATE_UTF: "utf",
+}
+UNSIGNED = (DW_ATE_address, DW_ATE_boolean, DW_ATE_unsigned, DW_ATE_unsigned_char, DW_ATE_UTF)
 WIDE_CHARACTERS = ("wchar_t", "char16_t", "char32_t", "char8_t")
-FIRST_IS_ONE = frozenset({0x03, 0x07, 0x08, 0x09, 0x0D, 0x0E, 0x11, 0x22, 0x23})  # Ada, Fortran
+FIRST_IS_ONE = frozenset(  # languages whose arrays begin with 1 (DWARF 5, table 7.17)
+    {
+        DW_LANG_Ada83,
+        DW_LANG_Ada95,
+        DW_LANG_Ada2005,
+        DW_LANG_Ada2012,
+        DW_LANG_Cobol74,
+        DW_LANG_Cobol85,
+        DW_LANG_Fortran77,
+        DW_LANG_Fortran90,
+        DW_LANG_Fortran95,
+        DW_LANG_Fortran03,
+        DW_LANG_Fortran08,
+        DW_LANG_Fortran18,
+        DW_LANG_Julia,
+        DW_LANG_Modula2,
+        DW_LANG_Modula3,
+        DW_LANG_Pascal83,
+        DW_LANG_PLI,
+    }
+)
 # what gcc says of an array without elements, in four bytes
 NO_ELEMENTS = (0xFFFFFFFF, 0xFFFFFFFFFFFFFFFF, -1)
 VOID = DataType("void", "void", None)
@@ -86,7 +160,7 @@ class DwarfTypes:
         self._definitions: dict[int, DeclaredTypes] = {}
         self._spelling = TypeSpelling(self.follow, self._list_counts)
 
-    def find(self, reference: Reference, attribute: int = TYPE_OF) -> DataType:
+    def find(self, reference: Reference, attribute: int = DW_AT_type) -> DataType:
         """The type that an attribute of an entry leads to; void without, unknown if not at hand."""
         for origin in walk_references(reference):
             if attribute in origin.entry.values:
@@ -97,13 +171,15 @@ class DwarfTypes:
     def follow(self, reference: Reference, attribute: int) -> Reference | None:
         """The entry of a type that an attribute leads to; None without, or if not at hand."""
         target = self._follow_once(reference, attribute)
-        if target is not None and SIGNATURE in target.entry.values:  # it stands for another unit's
-            return self._follow_once(target, SIGNATURE) or target
+        if (
+            target is not None and DW_AT_signature in target.entry.values
+        ):  # it stands for another unit's
+            return self._follow_once(target, DW_AT_signature) or target
         return target
 
     def _follow_once(self, reference: Reference, attribute: int) -> Reference | None:
         form, value = reference.entry.values.get(attribute, (0, None))
-        if form == BY_SIGNATURE and isinstance(value, int):
+        if form == DW_FORM_ref_sig8 and isinstance(value, int):
             return self._find_signed(reference, value)
         return None if value is None else follow(reference, attribute)
 
@@ -132,9 +208,9 @@ class DwarfTypes:
         for _ in range(MAX_STEPS):
             if described.entry.shape.tag not in PASSED:
                 break
-            target = self.follow(described, TYPE_OF)
+            target = self.follow(described, DW_AT_type)
             if target is None:
-                return (UNKNOWN if TYPE_OF in described.entry.values else VOID).rename(name)
+                return (UNKNOWN if DW_AT_type in described.entry.values else VOID).rename(name)
             described = target
         else:
             raise DamagedDwarf("a type is made of itself", offset=reference.entry.offset)
@@ -143,7 +219,7 @@ class DwarfTypes:
 
     def _describe(self, reference: Reference, name: str, plain_name: str) -> DataType:
         values = reference.entry.values
-        if DECLARATION in values and reference.entry.shape.tag in DECLARED:
+        if DW_AT_declaration in values and reference.entry.shape.tag in DECLARED:
             defined = self._find_definition(reference)
             if defined is not None:
                 return self._describe(defined, name, plain_name)
@@ -158,7 +234,7 @@ class DwarfTypes:
             encoding=self._find_encoding(reference),
             count=count,
             plain_name=plain_name,
-            is_incomplete=DECLARATION in values,
+            is_incomplete=DW_AT_declaration in values,
             load=lambda: self._load(reference, kind),
         )
 
@@ -176,7 +252,7 @@ class DwarfTypes:
         if kind in ("struct", "union"):
             return read_structure(reference, self.find)
         if kind == "enum":
-            target = self.find(reference) if TYPE_OF in reference.entry.values else None
+            target = self.find(reference) if DW_AT_type in reference.entry.values else None
             is_signed = None if target is None else target.encoding in ("signed", "character")
             return Details(target, enumerators=read_enumerators(reference, is_signed=is_signed))
         if kind == "array":
@@ -208,7 +284,7 @@ class DwarfTypes:
 
     def _find_bound(self, reference: Reference) -> Callable[[FrameView], int | None] | None:
         """How many elements there are, where the frame has that."""
-        for attribute in (COUNT, UPPER_BOUND):
+        for attribute in (DW_AT_count, DW_AT_upper_bound):
             if attribute in reference.entry.values:
                 return self._find_count(reference, attribute)
         return None
@@ -216,7 +292,9 @@ class DwarfTypes:
     def _list_dimensions(self, reference: Reference) -> list[Reference]:
         children = walk_children(reference.entries, reference.entry)
         references = [
-            reference._replace(entry=entry) for entry in children if entry.shape.tag == SUBRANGE
+            reference._replace(entry=entry)
+            for entry in children
+            if entry.shape.tag == DW_TAG_subrange_type
         ]
         return references[:MAX_DIMENSIONS]
 
@@ -227,15 +305,15 @@ class DwarfTypes:
 
     def _count(self, reference: Reference, dimension: Reference) -> int | None:
         values = dimension.entry.values
-        if (count := read_number(values.get(COUNT))) is not None:
+        if (count := read_number(values.get(DW_AT_count))) is not None:
             return count if count < MAX_COUNT else None
-        upper = read_number(values.get(UPPER_BOUND))
+        upper = read_number(values.get(DW_AT_upper_bound))
         if upper is None:
             return None
         if upper in NO_ELEMENTS:
             return 0
         language = reference.entries.unit.language
-        first = read_number(values.get(LOWER_BOUND))
+        first = read_number(values.get(DW_AT_lower_bound))
         if first is None:
             first = int(language in FIRST_IS_ONE)
         count = upper - first + 1
@@ -244,7 +322,7 @@ class DwarfTypes:
     def _measure(self, reference: Reference, kind: TypeKind) -> int | None:
         """Its size in bytes; None where it is not told."""
         values = reference.entry.values
-        size = read_number(values.get(BYTE_SIZE))
+        size = read_number(values.get(DW_AT_byte_size))
         if size is not None:
             return size if 0 <= size < MAX_COUNT else None
         if kind in ("pointer", "reference", "member_pointer"):
@@ -261,11 +339,11 @@ class DwarfTypes:
         return None
 
     def _leads_to_function(self, reference: Reference) -> bool:
-        target = self.follow(reference, TYPE_OF)
-        return target is not None and target.entry.shape.tag == SUBROUTINE_TYPE
+        target = self.follow(reference, DW_AT_type)
+        return target is not None and target.entry.shape.tag == DW_TAG_subroutine_type
 
     def _find_encoding(self, reference: Reference) -> Encoding:
-        number = read_number(reference.entry.values.get(ENCODING))
+        number = read_number(reference.entry.values.get(DW_AT_encoding))
         if number is None:
             return "other"
         encoding = ENCODINGS.get(number, "other")
@@ -275,11 +353,11 @@ class DwarfTypes:
 
     def find_stack_type(self, reference: Reference) -> StackType:
         """A base type, as expressions name them."""
-        number = read_number(reference.entry.values.get(ENCODING)) or 0
-        size = read_number(reference.entry.values.get(BYTE_SIZE))
-        if reference.entry.shape.tag != BASE_TYPE or size is None:
+        number = read_number(reference.entry.values.get(DW_AT_encoding)) or 0
+        size = read_number(reference.entry.values.get(DW_AT_byte_size))
+        if reference.entry.shape.tag != DW_TAG_base_type or size is None:
             return GENERIC
-        if number == FLOAT:
+        if number == DW_ATE_float:
             return StackType("float", size)
         return StackType("unsigned" if number in UNSIGNED else "signed", size)
 
@@ -289,6 +367,3 @@ def read_number(attribute: tuple[int, Value] | None) -> int | None:
     if attribute is None or attribute[0] in REFERENCES or not isinstance(attribute[1], int):
         return None
     return attribute[1]
-
-
-REFERENCES = frozenset({0x10, 0x11, 0x12, 0x13, 0x14, 0x15, BY_SIGNATURE})

@@ -6,18 +6,23 @@ import struct
 from bisect import bisect_left
 
 from crashtool.formats.dwarf.constants import (
-    ABSTRACT_ORIGIN,
-    CALL_FILE,
-    CALL_LINE,
-    DECLARATION,
-    HIGH,
-    INLINED,
-    LOW,
-    RANGES,
     SCOPES,
-    SIBLING,
-    SPECIFICATION,
-    SUBPROGRAM,
+    DW_AT_abstract_origin,
+    DW_AT_call_file,
+    DW_AT_call_line,
+    DW_AT_declaration,
+    DW_AT_high_pc,
+    DW_AT_low_pc,
+    DW_AT_ranges,
+    DW_AT_sibling,
+    DW_AT_specification,
+    DW_TAG_array_type,
+    DW_TAG_call_site,
+    DW_TAG_enumeration_type,
+    DW_TAG_GNU_call_site,
+    DW_TAG_inlined_subroutine,
+    DW_TAG_subprogram,
+    DW_TAG_subroutine_type,
 )
 from crashtool.formats.dwarf.entries import LEB_BLOCK, MORE, TEXT, Entries, Shape
 from crashtool.formats.dwarf.forms import ADDRESSED_FROM_UNIT, DamagedDwarf
@@ -25,10 +30,27 @@ from crashtool.formats.dwarf.picked_values import Picked, Picker
 from crashtool.formats.dwarf.range_reader import RangeReader
 from crashtool.formats.named_tuple import NamedTuple
 
-WANTED = (LOW, HIGH, RANGES, ABSTRACT_ORIGIN, SPECIFICATION, CALL_FILE, CALL_LINE, SIBLING)
+WANTED = (
+    DW_AT_low_pc,
+    DW_AT_high_pc,
+    DW_AT_ranges,
+    DW_AT_abstract_origin,
+    DW_AT_specification,
+    DW_AT_call_file,
+    DW_AT_call_line,
+    DW_AT_sibling,
+)
 # Array and enumeration types, types of functions, call sites: no code is described inside them, nor
 # inside declarations of functions.
-CODELESS = frozenset({0x01, 0x04, 0x15, 0x48, 0x4109})
+CODELESS = frozenset(
+    {
+        DW_TAG_array_type,
+        DW_TAG_enumeration_type,
+        DW_TAG_subroutine_type,
+        DW_TAG_call_site,
+        DW_TAG_GNU_call_site,
+    }
+)
 SIBLING_SLOT = 7
 MAX_FOUND = 1 << 20  # functions and calls of one unit
 DEEPEST = 1 << 10  # entries within one another
@@ -147,7 +169,7 @@ class UnitTree:
                 outer.append(state)
                 if len(outer) > DEEPEST:
                     raise DamagedDwarf("entries within entries without end", offset=here)
-                if shape.tag in SCOPES or shape.tag == SUBPROGRAM:
+                if shape.tag in SCOPES or shape.tag == DW_TAG_subprogram:
                     scope = self._begin_scope(here, scope)
             else:
                 calls, depth, scope = state
@@ -180,7 +202,7 @@ class UnitTree:
         self._left -= 1
         if self._left < 0:
             raise DamagedDwarf("functions without end", offset=offset)
-        if self.shapes[code].tag == INLINED:
+        if self.shapes[code].tag == DW_TAG_inlined_subroutine:
             if not pieces:
                 return calls, depth, 0
             calls.append(FoundCall(offset, depth, pieces, values, forms))
@@ -214,8 +236,8 @@ def describe(shape: Shape) -> tuple[int, int, tuple[int, int]]:
     if shape.is_wanted:
         return CODE, 0, nothing
     if shape.has_children:
-        is_declared = any(field[0] == DECLARATION for field in shape.fields)
-        is_closed = shape.tag in CODELESS or (shape.tag == SUBPROGRAM and is_declared)
+        is_declared = any(field[0] == DW_AT_declaration for field in shape.fields)
+        is_closed = shape.tag in CODELESS or (shape.tag == DW_TAG_subprogram and is_declared)
         return CLOSED if is_closed and shape.sibling else PARENT, 0, nothing
     if shape.size >= 0:
         return PLAIN, shape.size, nothing

@@ -6,29 +6,34 @@ from collections.abc import Iterator
 
 from crashtool.formats.dwarf.abbreviations import Abbreviations, Declaration
 from crashtool.formats.dwarf.constants import (
-    ADDRESSES_BASE,
-    FOLDER,
-    GNU_ADDRESSES_BASE,
-    GNU_RANGES_BASE,
-    GNU_SPLIT_IDENTIFIER,
-    GNU_SPLIT_NAME,
-    HIGH,
-    LANGUAGE,
-    LINES,
-    LOCATIONS_BASE,
-    LOW,
-    NAME,
-    RANGES,
-    RANGES_BASE,
-    SPLIT_NAME,
-    STRINGS_BASE,
+    DW_AT_addr_base,
+    DW_AT_comp_dir,
+    DW_AT_dwo_name,
+    DW_AT_GNU_addr_base,
+    DW_AT_GNU_dwo_id,
+    DW_AT_GNU_dwo_name,
+    DW_AT_GNU_ranges_base,
+    DW_AT_high_pc,
+    DW_AT_language,
+    DW_AT_loclists_base,
+    DW_AT_low_pc,
+    DW_AT_name,
+    DW_AT_ranges,
+    DW_AT_rnglists_base,
+    DW_AT_stmt_list,
+    DW_AT_str_offsets_base,
+    DW_FORM_addr,
+    DW_FORM_line_strp,
+    DW_FORM_strp,
+    DW_UT_partial,
+    DW_UT_skeleton,
+    DW_UT_split_compile,
+    DW_UT_split_type,
+    DW_UT_type,
 )
 from crashtool.formats.dwarf.forms import (
-    ADDRESS,
     ADDRESS_INDEXES,
-    LINE_STRP,
     STRING_INDEXES,
-    STRP,
     SUPPLEMENT_STRINGS,
     Cursor,
     DamagedDwarf,
@@ -40,27 +45,26 @@ from crashtool.formats.named_tuple import NamedTuple
 
 WANTED = frozenset(
     {
-        NAME,
-        LINES,
-        LOW,
-        HIGH,
-        LANGUAGE,
-        FOLDER,
-        RANGES,
-        STRINGS_BASE,
-        ADDRESSES_BASE,
-        RANGES_BASE,
-        LOCATIONS_BASE,
-        GNU_ADDRESSES_BASE,
-        GNU_RANGES_BASE,
-        SPLIT_NAME,
-        GNU_SPLIT_NAME,
-        GNU_SPLIT_IDENTIFIER,
+        DW_AT_name,
+        DW_AT_stmt_list,
+        DW_AT_low_pc,
+        DW_AT_high_pc,
+        DW_AT_language,
+        DW_AT_comp_dir,
+        DW_AT_ranges,
+        DW_AT_str_offsets_base,
+        DW_AT_addr_base,
+        DW_AT_rnglists_base,
+        DW_AT_loclists_base,
+        DW_AT_GNU_addr_base,
+        DW_AT_GNU_ranges_base,
+        DW_AT_dwo_name,
+        DW_AT_GNU_dwo_name,
+        DW_AT_GNU_dwo_id,
     }
 )
 
 OLDEST, DWARF_5 = 2, 5
-TYPE, PARTIAL, SKELETON, SPLIT, SPLIT_TYPE = 2, 3, 4, 5, 6  # kinds of unit, from DWARF 5 on
 ADDRESS_SIZES = (4, 8)
 HEADER_BYTES = 64
 ENTRY_BYTES = 1 << 10  # of a unit's own entry: few are longer
@@ -87,7 +91,7 @@ class Header(NamedTuple):
     @property
     def may_have_code(self) -> bool:
         """Whether it is a unit of code: not one of types, or of what others share."""
-        return self.kind not in (TYPE, PARTIAL, SPLIT, SPLIT_TYPE)
+        return self.kind not in (DW_UT_type, DW_UT_partial, DW_UT_split_compile, DW_UT_split_type)
 
 
 def read_header(sections: DebugSections, offset: int) -> Header:
@@ -101,12 +105,12 @@ def read_header(sections: DebugSections, offset: int) -> Header:
     if version >= DWARF_5:
         kind, address_size = cursor.number(1), cursor.number(1)
         table = cursor.number(offset_size)
-        if kind in (SKELETON, SPLIT):
+        if kind in (DW_UT_skeleton, DW_UT_split_compile):
             identifier = cursor.number(8)
     else:
         table, address_size = cursor.number(offset_size), cursor.number(1)
-        kind = TYPE if sections.has_old_types else 0
-    if kind in (TYPE, SPLIT_TYPE):
+        kind = DW_UT_type if sections.has_old_types else 0
+    if kind in (DW_UT_type, DW_UT_split_type):
         identifier, type_place = cursor.number(8), cursor.number(offset_size)
     if not OLDEST <= version <= DWARF_5 or address_size not in ADDRESS_SIZES:
         raise DamagedDwarf(f"a unit of DWARF {version}", offset=offset)
@@ -171,32 +175,32 @@ class Unit:
         """Where its line program is in .debug_line."""
         if self.skeleton is not None:
             return self.skeleton.line_program
-        _, value = self.values.get(LINES, (0, None))
+        _, value = self.values.get(DW_AT_stmt_list, (0, None))
         return value if isinstance(value, int) else None
 
     @property
     def name(self) -> str:
         """The source file."""
-        return self.string(NAME)
+        return self.string(DW_AT_name)
 
     @property
     def language(self) -> int:
         """What it was written in, as DWARF numbers languages; 0 when it does not say."""
-        return self.base(LANGUAGE)
+        return self.base(DW_AT_language)
 
     @property
     def folder(self) -> str:
         """Where it was compiled."""
         if self.skeleton is not None:
             return self.skeleton.folder
-        return self.string(FOLDER)
+        return self.string(DW_AT_comp_dir)
 
     @property
     def low(self) -> int:
         """Its first address; what lists of ranges count from."""
         if self.skeleton is not None:
             return self.skeleton.low
-        return self.address(*self.values.get(LOW, (0, 0))) or 0
+        return self.address(*self.values.get(DW_AT_low_pc, (0, 0))) or 0
 
     def base(self, *attributes: int) -> int:
         """The first of these attributes that it has, else 0."""
@@ -210,16 +214,16 @@ class Unit:
         """An address by its index in .debug_addr."""
         if self.skeleton is not None:
             return self.skeleton.address_at(index)
-        offset = self.base(ADDRESSES_BASE, GNU_ADDRESSES_BASE) + index * self.sizes.address
+        offset = self.base(DW_AT_addr_base, DW_AT_GNU_addr_base) + index * self.sizes.address
         return self.sections.open("debug_addr", offset).number(self.sizes.address)
 
     def text(self, form: int, value: Value) -> str:
         """A string's value; "" where it is in a file beside this one."""
         if isinstance(value, bytes):
             return value.decode("utf-8", "replace")
-        if form == STRP:
+        if form == DW_FORM_strp:
             return self.sections.string("debug_str", value)
-        if form == LINE_STRP:
+        if form == DW_FORM_line_strp:
             return self.sections.string("debug_line_str", value)
         if form in SUPPLEMENT_STRINGS and self.sections.supplement is not None:
             return self.sections.supplement.string("debug_str", value)
@@ -234,7 +238,7 @@ class Unit:
         """Where its part of .debug_str_offsets begins; of split units before DWARF 5: at once."""
         if self.skeleton is not None and self.sizes.version < DWARF_5:
             return 0
-        return self.base(STRINGS_BASE) or LONG_TABLE_HEAD[self.sizes.offset]
+        return self.base(DW_AT_str_offsets_base) or LONG_TABLE_HEAD[self.sizes.offset]
 
     def string(self, attribute: int) -> str:
         """A text of the unit's own entry; "" without."""
@@ -247,14 +251,14 @@ class Unit:
             return None
         if form in ADDRESS_INDEXES:
             return self.address_at(value)
-        return value if form == ADDRESS else None
+        return value if form == DW_FORM_addr else None
 
 
 def is_skeleton(unit: Unit) -> bool:
     """Whether a unit stands for one in another file; before DWARF 5 it has that file's name."""
     if unit.sizes.version >= DWARF_5:
-        return unit.header.kind == SKELETON
-    return GNU_SPLIT_NAME in unit.values
+        return unit.header.kind == DW_UT_skeleton
+    return DW_AT_GNU_dwo_name in unit.values
 
 
 def _walk_values(

@@ -7,20 +7,23 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from crashtool.formats.dwarf.constants import (
-    ABSTRACT_ORIGIN,
-    CONST_VALUE,
-    COUNT,
-    DECLARATION,
-    FRAME_BASE,
-    LEXICAL_BLOCK,
-    LOCATION,
-    NAME,
-    PARAMETER,
-    VARIABLE,
+    DW_AT_abstract_origin,
+    DW_AT_const_value,
+    DW_AT_count,
+    DW_AT_declaration,
+    DW_AT_frame_base,
+    DW_AT_location,
+    DW_AT_name,
+    DW_FORM_line_strp,
+    DW_FORM_string,
+    DW_FORM_strp,
+    DW_TAG_formal_parameter,
+    DW_TAG_lexical_block,
+    DW_TAG_variable,
 )
 from crashtool.formats.dwarf.entry_names import LocatedFunctions, Reference, walk_references
 from crashtool.formats.dwarf.expressions import Scope, Unlocatable, find_place, lose
-from crashtool.formats.dwarf.forms import STRING, STRING_INDEXES
+from crashtool.formats.dwarf.forms import STRING_INDEXES
 from crashtool.formats.dwarf.handed_values import HandedValues
 from crashtool.formats.dwarf.location_lists import find_expression
 from crashtool.formats.dwarf.ranges import find_ranges
@@ -51,7 +54,7 @@ MAX_VARIABLES = 1 << 10  # of one scope
 MAX_BLOCKS = 64  # inside one another
 MAX_NUMBER = (1 << 64) - 1
 CONSTANT_SIZE = 16  # bytes of a constant: of the largest number there is
-TEXTS = STRING_INDEXES | {STRING, 0x0E, 0x1F}  # forms of strings
+TEXTS = STRING_INDEXES | {DW_FORM_string, DW_FORM_strp, DW_FORM_line_strp}  # forms of strings
 # What the location of a static variable begins with: DW_OP_addr, DW_OP_addrx, GNU's
 STATIC = (0x03, 0xA1, 0xFB)
 NO_BASE = "where its frame begins is not known"
@@ -132,12 +135,12 @@ class DwarfVariables:
     def _describe(self, variable: Reference, chain: list[Reference]) -> FoundVariable | None:
         name = ""
         for reference in chain:
-            text = reference.entry.values.get(NAME)
+            text = reference.entry.values.get(DW_AT_name)
             name = name or ("" if text is None else reference.entries.unit.text(*text))
-        if not name or (DECLARATION in variable.entry.values and len(chain) == 1):
+        if not name or (DW_AT_declaration in variable.entry.values and len(chain) == 1):
             return None
         kind = self._types.find(variable)
-        if variable.entry.shape.tag == PARAMETER:
+        if variable.entry.shape.tag == DW_TAG_formal_parameter:
             return FoundVariable(name, "argument", kind, self._locator(chain, kind))
         is_static = any(map(_is_static, chain))
         return FoundVariable(
@@ -153,9 +156,9 @@ class DwarfVariables:
         """Where a variable is: its own entry says that, or one that it is an instance of."""
         try:
             for reference in chain:
-                if LOCATION in reference.entry.values:
-                    return self._find_place(reference, LOCATION, frame)
-                if CONST_VALUE in reference.entry.values:
+                if DW_AT_location in reference.entry.values:
+                    return self._find_place(reference, DW_AT_location, frame)
+                if DW_AT_const_value in reference.entry.values:
                     return _read_constant_place(reference, kind)
         except Unlocatable as lost:
             return lost.place
@@ -196,19 +199,19 @@ class DwarfVariables:
 
     def _find_frame_base(self, frame: FrameView) -> int:
         """What variables of a frame are counted from, as its function says."""
-        if FRAME_BASE in frame.answers:  # also while it is looked for
-            base = frame.answers[FRAME_BASE]
+        if DW_AT_frame_base in frame.answers:  # also while it is looked for
+            base = frame.answers[DW_AT_frame_base]
             if isinstance(base, int):
                 return base
             raise Unlocatable("unknown", NO_BASE)
-        frame.answers[FRAME_BASE] = None
+        frame.answers[DW_AT_frame_base] = None
         located = self._locate(frame.address - frame.base)
         if located is None:
             raise Unlocatable("unknown", NO_BASE)
         for reference in walk_references(located.function):
-            if FRAME_BASE in reference.entry.values:
-                place = self._find_place(reference, FRAME_BASE, frame)
-                frame.answers[FRAME_BASE] = base = _to_number(place, frame)
+            if DW_AT_frame_base in reference.entry.values:
+                place = self._find_place(reference, DW_AT_frame_base, frame)
+                frame.answers[DW_AT_frame_base] = base = _to_number(place, frame)
                 return base
         raise Unlocatable("unknown", NO_BASE)
 
@@ -247,7 +250,7 @@ class DwarfVariables:
                 number = _read_number(place, kind.size or 8, frame)
         except Unlocatable:
             return None
-        return number + (attribute != COUNT) & MAX_NUMBER
+        return number + (attribute != DW_AT_count) & MAX_NUMBER
 
 
 def _identify(reference: Reference) -> tuple[int, int]:
@@ -260,9 +263,9 @@ def _walk_variables(scope: Reference, wanted: int, left: int) -> Iterator[Refere
     blocks: list[Reference] = []
     for entry in walk_children(scope.entries, scope.entry):
         tag = entry.shape.tag
-        if tag in (PARAMETER, VARIABLE):
+        if tag in (DW_TAG_formal_parameter, DW_TAG_variable):
             yield scope._replace(entry=entry)
-        elif tag == LEXICAL_BLOCK and left:
+        elif tag == DW_TAG_lexical_block and left:
             pieces = find_ranges(scope.entries.unit, entry.values)
             if any(low <= wanted < high for low, high in pieces):
                 blocks.append(scope._replace(entry=entry))
@@ -272,24 +275,24 @@ def _walk_variables(scope: Reference, wanted: int, left: int) -> Iterator[Refere
 
 def _walk_abstract(scope: Reference) -> Iterator[Reference]:
     """The variables of what a function is an instance of; not those in blocks."""
-    if ABSTRACT_ORIGIN not in scope.entry.values:
+    if DW_AT_abstract_origin not in scope.entry.values:
         return
     origin = next(islice(walk_references(scope), 1, None), None)
     if origin is not None:
         for entry in islice(walk_children(origin.entries, origin.entry), MAX_VARIABLES):
-            if entry.shape.tag in (PARAMETER, VARIABLE):
+            if entry.shape.tag in (DW_TAG_formal_parameter, DW_TAG_variable):
                 yield origin._replace(entry=entry)
 
 
 def _is_static(reference: Reference) -> bool:
-    _, expression = reference.entry.values.get(LOCATION, (0, None))
+    _, expression = reference.entry.values.get(DW_AT_location, (0, None))
     if not isinstance(expression, bytes) or not expression:
         return False
     return expression[0] in STATIC or expression[-1] in THREAD_LOCAL
 
 
 def _read_constant_place(reference: Reference, kind: DataType) -> Place:
-    form, value = reference.entry.values[CONST_VALUE]
+    form, value = reference.entry.values[DW_AT_const_value]
     if form in TEXTS:
         text = value if isinstance(value, bytes) else None
         if text is None:

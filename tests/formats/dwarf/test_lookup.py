@@ -55,31 +55,35 @@ class Symbols:
 
 
 def unit_of(*children, version=4, wide=False, language=CPP, spans=(LOW, 0x100)):
-    attributes = [*common(wide), udata(dw.LANGUAGE, language), address(dw.LOW, spans[0])]
+    attributes = [
+        *common(wide),
+        udata(dw.DW_AT_language, language),
+        address(dw.DW_AT_low_pc, spans[0]),
+    ]
     attributes.append(size_of(spans[0], spans[1], version))
     return entry(UNIT, *attributes, children=list(children))
 
 
 def size_of(low, size, version=4):
     """DW_AT_high_pc: an address before DWARF 4, else a size."""
-    return address(dw.HIGH, low + size) if version < 4 else data(dw.HIGH, size)
+    return address(dw.DW_AT_high_pc, low + size) if version < 4 else data(dw.DW_AT_high_pc, size)
 
 
 def function(name, low, size, *more, children=None, version=4, label=""):
     """A function with code; `name` "" for none."""
-    names = [text(dw.NAME, name)] if name else []
-    places = [address(dw.LOW, low), size_of(low, size, version)]
-    return entry(dw.SUBPROGRAM, *more, *names, *places, children=children, label=label)
+    names = [text(dw.DW_AT_name, name)] if name else []
+    places = [address(dw.DW_AT_low_pc, low), size_of(low, size, version)]
+    return entry(dw.DW_TAG_subprogram, *more, *names, *places, children=children, label=label)
 
 
 def inlined(origin, low, size, line, *more, children=None, version=4):
     return entry(
-        dw.INLINED,
-        refer(dw.ABSTRACT_ORIGIN, origin),
-        address(dw.LOW, low),
+        dw.DW_TAG_inlined_subroutine,
+        refer(dw.DW_AT_abstract_origin, origin),
+        address(dw.DW_AT_low_pc, low),
         size_of(low, size, version),
-        data(dw.CALL_FILE, 1),
-        data(dw.CALL_LINE, line),
+        data(dw.DW_AT_call_file, 1),
+        data(dw.DW_AT_call_line, line),
         *more,
         children=children,
     )
@@ -121,8 +125,8 @@ def test_merged_calls_come_first_the_innermost_first_with_the_lines_of_their_cal
     outer = inlined("outer", LOW + 4, 0x10, 30, *told, children=[inner], version=version)
     other = inlined("inner", LOW + 0x20, 4, 40, version=version)
     root = unit_of(
-        entry(dw.SUBPROGRAM, text(dw.NAME, "inner"), label="inner"),
-        entry(dw.SUBPROGRAM, text(dw.NAME, "outer"), label="outer"),
+        entry(dw.DW_TAG_subprogram, text(dw.DW_AT_name, "inner"), label="inner"),
+        entry(dw.DW_TAG_subprogram, text(dw.DW_AT_name, "outer"), label="outer"),
         function("main", LOW, SIZE, *told, children=[outer, other], version=version),
         function("last", FAR, 8, version=version),
         version=version,
@@ -141,19 +145,23 @@ def test_merged_calls_come_first_the_innermost_first_with_the_lines_of_their_cal
 
 
 def test_a_name_is_followed_through_origin_and_specification_to_its_scopes():
-    declared = entry(dw.SUBPROGRAM, text(dw.NAME, "area"), label="declared")
-    mesh = entry(dw.CLASS, text(dw.NAME, "Mesh"), children=[declared])
-    unnamed = entry(dw.NAMESPACE, children=[mesh])
-    atlas = entry(dw.NAMESPACE, text(dw.NAME, "atlas"), children=[unnamed])
-    origin = entry(dw.SUBPROGRAM, refer(dw.SPECIFICATION, "declared"), label="origin")
-    root = unit_of(atlas, origin, function("", LOW, SIZE, refer(dw.ABSTRACT_ORIGIN, "origin")))
+    declared = entry(dw.DW_TAG_subprogram, text(dw.DW_AT_name, "area"), label="declared")
+    mesh = entry(dw.DW_TAG_class_type, text(dw.DW_AT_name, "Mesh"), children=[declared])
+    unnamed = entry(dw.DW_TAG_namespace, children=[mesh])
+    atlas = entry(dw.DW_TAG_namespace, text(dw.DW_AT_name, "atlas"), children=[unnamed])
+    origin = entry(dw.DW_TAG_subprogram, refer(dw.DW_AT_specification, "declared"), label="origin")
+    root = unit_of(
+        atlas, origin, function("", LOW, SIZE, refer(dw.DW_AT_abstract_origin, "origin"))
+    )
 
     assert names_at(open_file(root), LOW) == ["atlas::(anonymous namespace)::Mesh::area"]
 
 
 def test_a_function_of_c_has_no_scopes():
     row = function("area", LOW, SIZE)
-    root = unit_of(entry(dw.STRUCTURE, text(dw.NAME, "s"), children=[row]), language=0x0C)
+    root = unit_of(
+        entry(dw.DW_TAG_structure_type, text(dw.DW_AT_name, "s"), children=[row]), language=0x0C
+    )
 
     assert names_at(open_file(root), LOW) == ["area"]
 
@@ -168,8 +176,8 @@ def test_scopes_are_found_in_whatever_order_they_are_asked_for(seed):
             inside = [] if chance.random() < 0.5 else None
             rows.append(function(f"f{place}", place, 1, children=inside))
             expected[place] = [f"outer::s{space}::f{place}"]
-        spaces.append(entry(dw.NAMESPACE, text(dw.NAME, f"s{space}"), children=rows))
-    outer = entry(dw.NAMESPACE, text(dw.NAME, "outer"), children=spaces)
+        spaces.append(entry(dw.DW_TAG_namespace, text(dw.DW_AT_name, f"s{space}"), children=rows))
+    outer = entry(dw.DW_TAG_namespace, text(dw.DW_AT_name, "outer"), children=spaces)
     lookup = open_file(unit_of(outer))
 
     asked = chance.sample(sorted(expected), len(expected))
@@ -185,16 +193,19 @@ def test_a_unit_whose_own_entry_is_longer_than_most_is_read():
 
 
 def test_what_is_in_a_nameless_class_keeps_its_bare_name():
-    root = unit_of(entry(dw.CLASS, children=[function("go", LOW, SIZE)]))
+    root = unit_of(entry(dw.DW_TAG_class_type, children=[function("go", LOW, SIZE)]))
 
     assert names_at(open_file(root), LOW) == ["go"]
 
 
 def test_the_linkage_name_wins_wherever_it_stands():
     origin = entry(
-        dw.SUBPROGRAM, text(dw.NAME, "go"), text(dw.OLD_LINKAGE_NAME, "_Z2gov"), label="origin"
+        dw.DW_TAG_subprogram,
+        text(dw.DW_AT_name, "go"),
+        text(dw.DW_AT_MIPS_linkage_name, "_Z2gov"),
+        label="origin",
     )
-    root = unit_of(origin, function("", LOW, SIZE, refer(dw.ABSTRACT_ORIGIN, "origin")))
+    root = unit_of(origin, function("", LOW, SIZE, refer(dw.DW_AT_abstract_origin, "origin")))
 
     assert names_at(open_file(root, Symbols(("other", LOW, SIZE))), LOW) == ["_Z2gov"]
 
@@ -248,9 +259,15 @@ def test_a_function_inside_another_is_found():
 
 def test_the_piece_of_a_function_that_has_the_address_is_its_start():
     ranges = b"".join(number(value, 8) for value in (LOW, LOW + 8, FAR, FAR + 8, 0, 0))
-    row = entry(dw.SUBPROGRAM, text(dw.NAME, "main"), (dw.RANGES, SEC_OFFSET, bytes(4)))
+    row = entry(
+        dw.DW_TAG_subprogram, text(dw.DW_AT_name, "main"), (dw.DW_AT_ranges, SEC_OFFSET, bytes(4))
+    )
     root = entry(
-        UNIT, *common(), address(dw.LOW, 0), (dw.RANGES, SEC_OFFSET, bytes(4)), children=[row]
+        UNIT,
+        *common(),
+        address(dw.DW_AT_low_pc, 0),
+        (dw.DW_AT_ranges, SEC_OFFSET, bytes(4)),
+        children=[row],
     )
     lookup = open_file(root, more={"debug_ranges": ranges})
 
@@ -268,9 +285,11 @@ def test_the_innermost_of_functions_that_overlap_counts():
 
 
 def test_an_origin_may_be_in_another_unit():
-    shared = entry(UNIT, children=[entry(dw.SUBPROGRAM, text(dw.NAME, "go"), label="go")])
+    shared = entry(
+        UNIT, children=[entry(dw.DW_TAG_subprogram, text(dw.DW_AT_name, "go"), label="go")]
+    )
     first, abbreviations, labels = build_tree(shared)
-    row = function("", LOW, SIZE, refer_anywhere(dw.ABSTRACT_ORIGIN, labels["go"]))
+    row = function("", LOW, SIZE, refer_anywhere(dw.DW_AT_abstract_origin, labels["go"]))
     second, more, _ = build_tree(unit_of(row), table=len(abbreviations))
     content = build_file(
         {
@@ -303,10 +322,10 @@ def test_a_damaged_unit_costs_itself_alone():
     assert names_at(lookup, LOW) == ["main"]
 
 
-@pytest.mark.parametrize("attribute", [dw.ABSTRACT_ORIGIN, dw.SPECIFICATION])
+@pytest.mark.parametrize("attribute", [dw.DW_AT_abstract_origin, dw.DW_AT_specification])
 def test_references_in_a_circle_end(attribute):
-    one = entry(dw.SUBPROGRAM, refer(attribute, "two"), label="one")
-    two = entry(dw.SUBPROGRAM, refer(attribute, "one"), label="two")
+    one = entry(dw.DW_TAG_subprogram, refer(attribute, "two"), label="one")
+    two = entry(dw.DW_TAG_subprogram, refer(attribute, "one"), label="two")
     root = unit_of(one, two, function("", LOW, SIZE, refer(attribute, "one")))
 
     assert names_at(open_file(root), LOW) == [""]
@@ -314,7 +333,7 @@ def test_references_in_a_circle_end(attribute):
 
 @pytest.mark.parametrize("value", [0, 3, 0x7FFFFFFF, 0xFFFFFFFF])
 def test_a_reference_that_leads_nowhere_leaves_what_else_is_known(value):
-    where = dw.ABSTRACT_ORIGIN, 0x13, number(value, 4)
+    where = dw.DW_AT_abstract_origin, 0x13, number(value, 4)
     lookup = open_file(unit_of(function("", LOW, SIZE, where)), Symbols(("main", LOW, SIZE)))
 
     assert names_at(lookup, LOW) == ["main"]
@@ -322,9 +341,9 @@ def test_a_reference_that_leads_nowhere_leaves_what_else_is_known(value):
 
 
 def test_a_sibling_that_leads_back_is_not_followed():
-    where = dw.SIBLING, 0x13, number(0, 4)
+    where = dw.DW_AT_sibling, 0x13, number(0, 4)
     root = unit_of(
-        function("first", FAR, 8, where, children=[entry(VARIABLE, text(dw.NAME, "v"))]),
+        function("first", FAR, 8, where, children=[entry(VARIABLE, text(dw.DW_AT_name, "v"))]),
         function("main", LOW, SIZE),
     )
 
@@ -334,7 +353,7 @@ def test_a_sibling_that_leads_back_is_not_followed():
 def random_entries(chance, count):
     """Entries of all the forms that are passed, and what is in them looks like codes."""
     kinds = [
-        lambda: text(dw.NAME, "n" * chance.randrange(9)),
+        lambda: text(dw.DW_AT_name, "n" * chance.randrange(9)),
         lambda: data(0x3B, chance.randrange(1 << 32)),
         lambda: udata(0x0B, chance.choice([0, 127, 128, 1 << 20])),
         lambda: (LOCATION, EXPRLOC, (n := uleb(chance.randrange(40))) + bytes([1]) * n[0]),
@@ -343,7 +362,7 @@ def random_entries(chance, count):
         lambda: (0x3A, IMPLICIT, b"\5"),
         lambda: (0x1C, SDATA, bytes([chance.randrange(128)])),
     ]
-    tags = [VARIABLE, BLOCK, BASE_TYPE, dw.STRUCTURE]
+    tags = [VARIABLE, BLOCK, BASE_TYPE, dw.DW_TAG_structure_type]
     return [
         entry(
             chance.choice(tags),
@@ -364,8 +383,10 @@ def test_the_pattern_finds_what_the_loop_finds(seed, first_code, monkeypatch):
         call = inlined("inner", LOW + 8 * number_of, 4, 9)
         inside = [*random_entries(chance, 3), call]
         rows.append(function(f"f{number_of}", LOW + 8 * number_of, 8, children=inside))
-    origin = entry(dw.SUBPROGRAM, text(dw.NAME, "inner"), label="inner")
-    root = unit_of(*rows, origin, entry(dw.SUBPROGRAM, text(dw.NAME, "x"), children=[]))
+    origin = entry(dw.DW_TAG_subprogram, text(dw.DW_AT_name, "inner"), label="inner")
+    root = unit_of(
+        *rows, origin, entry(dw.DW_TAG_subprogram, text(dw.DW_AT_name, "x"), children=[])
+    )
     expected = [[*(["inner"] if place % 8 < 4 else []), f"f{place // 8}"] for place in range(64)]
     found = []
     for enough in (1 << 30, -1):
@@ -393,8 +414,8 @@ def test_the_pattern_passes_long_runs():
 
 def build_rich(version):
     inner = inlined("go", LOW + 4, 8, 20, version=version)
-    declared = entry(dw.SUBPROGRAM, text(dw.NAME, "go"), label="go")
-    scope = entry(dw.NAMESPACE, text(dw.NAME, "app"), sibling(), children=[declared])
+    declared = entry(dw.DW_TAG_subprogram, text(dw.DW_AT_name, "go"), label="go")
+    scope = entry(dw.DW_TAG_namespace, text(dw.DW_AT_name, "app"), sibling(), children=[declared])
     row = function("main", LOW, SIZE, sibling(), children=[inner], version=version)
     block = entry(VARIABLE, (LOCATION, EXPRLOC if version >= 4 else BLOCK_1, b"\2\x91\0"))
     root = unit_of(scope, block, row, function("far", FAR, 8, version=version), version=version)

@@ -1,0 +1,61 @@
+import pytest
+
+from crashtool.formats.dwarf import constants as dw
+from crashtool.formats.dwarf.elf_sections import open_sections
+from crashtool.formats.dwarf.entry_names import Reference
+from crashtool.formats.dwarf.types import DwarfTypes
+from crashtool.formats.dwarf.unit_table import UnitTable
+from tests.synth.dwarf import build_file, build_lines
+from tests.synth.dwarf_tree import build_tree, data, entry, refer, text
+
+DW_LANG_ObjC_plus_plus, DW_LANG_C_plus_plus = 0x11, 0x04
+DW_TAG_compile_unit = 0x11
+
+
+def describe_array(language):
+    """The type of an array whose last index is 3, and whose first one is the language's."""
+    root = entry(
+        DW_TAG_compile_unit,
+        data(dw.DW_AT_language, language),
+        children=[
+            entry(
+                dw.DW_TAG_base_type,
+                text(dw.DW_AT_name, "int"),
+                data(dw.DW_AT_byte_size, 4),
+                data(dw.DW_AT_encoding, dw.DW_ATE_signed),
+                label="int",
+            ),
+            entry(
+                dw.DW_TAG_array_type,
+                refer(dw.DW_AT_type, "int"),
+                children=[entry(dw.DW_TAG_subrange_type, data(dw.DW_AT_upper_bound, 3))],
+                label="array",
+            ),
+        ],
+    )
+    info, abbreviations, labels = build_tree(root)
+    sections = {
+        "debug_info": info,
+        "debug_abbrev": abbreviations,
+        "debug_line": build_lines(),
+    }
+    table = UnitTable(open_sections(build_file(sections)))
+    entries = table.open_entries(table.open(0))
+    reference = Reference(table, entries, entries.read(labels["array"]))
+    return DwarfTypes(lambda *_: None).open(reference)
+
+
+@pytest.mark.parametrize(
+    ("language", "count"),
+    [
+        (DW_LANG_C_plus_plus, 4),
+        (DW_LANG_ObjC_plus_plus, 4),
+        (dw.DW_LANG_Fortran90, 3),
+        (dw.DW_LANG_Modula2, 3),
+        (dw.DW_LANG_Ada95, 3),
+    ],
+)
+def test_an_array_begins_where_its_language_has_them_begin(language, count):
+    kind = describe_array(language)
+
+    assert (kind.count, kind.size) == (count, 4 * count)
