@@ -48,8 +48,9 @@ def find_dumps(
     """
     seen = SeenTexts()
     for text in inputs:
+        denied: list[OSError] = []
         try:
-            for path in _expand(text, spool, stdin):
+            for path in _expand(text, spool, stdin, denied.append):
                 if seen.add(os.path.realpath(path)):
                     spooled = spool.holds(path)
                     shown = STANDARD_INPUT if text == "-" else text if spooled else str(path)
@@ -57,18 +58,22 @@ def find_dumps(
         except CrashtoolError as error:
             yield UnusableInput(text, error)
         except OSError as error:
-            yield UnusableInput(text, explain(error, STANDARD_INPUT if text == "-" else text))
+            denied.append(error)
+        for refusal in denied:
+            yield UnusableInput(text, explain(refusal, STANDARD_INPUT if text == "-" else text))
 
 
-def _expand(text: str, spool: Scratch, stdin: ByteStream | None) -> Iterator[Path]:
-    """The files that an input stands for."""
+def _expand(
+    text: str, spool: Scratch, stdin: ByteStream | None, denied: Callable[[OSError], None]
+) -> Iterator[Path]:
+    """The files that an input stands for. `denied` is as for `walk_dumps`."""
     path = Path(text)
     if text == "-":
         if stdin is None:
             raise InputUnusable(f"cannot read {STANDARD_INPUT}: it is closed")
         yield _spool_input(stdin, spool)
     elif path.is_dir():
-        yield from _expand_folder(path)
+        yield from _expand_folder(path, denied)
     elif may_exist(text):
         yield from _expand_file(path, spool)
     elif glob.has_magic(text):
@@ -76,7 +81,7 @@ def _expand(text: str, spool: Scratch, stdin: ByteStream | None) -> Iterator[Pat
         if not matches:
             raise NothingFound(f"nothing matches {text}")
         for match in map(Path, matches):
-            yield from walk_dumps(match) if match.is_dir() else _expand_file(match, spool)
+            yield from walk_dumps(match, denied) if match.is_dir() else _expand_file(match, spool)
     else:
         raise InputUnusable(f"{text} does not exist")
 
@@ -92,15 +97,18 @@ def _expand_file(path: Path, spool: Scratch) -> Iterator[Path]:
             yield _spool_input(stream, spool)
 
 
-def _expand_folder(folder: Path) -> Iterator[Path]:
-    """The dumps in it. OSError in the end when a part of it cannot be read."""
+def _expand_folder(folder: Path, denied: Callable[[OSError], None]) -> Iterator[Path]:
+    """The dumps in it. NothingFound when there is none, and nothing that could not be read."""
     has_any = False
-    denied: list[OSError] = []
-    for path in walk_dumps(folder, denied.append):
+
+    def note(error: OSError) -> None:
+        nonlocal has_any
+        has_any = True
+        denied(error)
+
+    for path in walk_dumps(folder, note):
         has_any = True
         yield path
-    if denied:
-        raise denied[0]
     if not has_any:
         raise NothingFound(
             f"no minidump in {folder}",
@@ -134,12 +142,13 @@ def walk_files(folder: Path, denied: Callable[[OSError], None] | None = None) ->
 def holds_dump(path: Path, denied: Callable[[OSError], None] | None = None) -> bool:
     """Whether the content is a minidump, or a wrapper with one in it.
 
-    `denied` hears of a file named like a minidump that may not be read.
+    `denied` hears of a file named like a minidump that cannot be read: it may not be, or is gone
+    since its folder was listed, or a link leads nowhere.
     """
     try:
         return stat.S_ISREG(path.stat().st_mode) and unwrap_dumps.holds_dump(path)
     except OSError as error:
-        if denied and path.suffix == ".dmp" and isinstance(error, PermissionError):
+        if denied and path.suffix == ".dmp":
             denied(error)
         return False
 

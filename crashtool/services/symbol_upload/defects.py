@@ -17,6 +17,7 @@ from crashtool.services.symbol_upload.inventory import (
 from crashtool.services.symbol_upload.pdb_defects import (
     empty_pdb,
     fastlink,
+    lone_image,
     lone_pdb,
     name_pair,
     other_build,
@@ -307,6 +308,7 @@ LINES_FIX = {
 OF_READING = frozenset(
     {  # rules about what was looked up: a file not read here is not to blame
         "stripped-pdb",
+        "image-without-pdb",
         "debug-link",
         "alternate-debug",
         "stripped",
@@ -332,6 +334,7 @@ RULES = (
     DefectRule("nil-id", _nil_sym, "make it from a program that has an identifier", ERROR),
     DefectRule("no-timestamp", _no_time, "link without --no-insert-timestamp; /Brepro is fine"),
     DefectRule("pdb-without-image", lone_pdb, "upload the EXE or DLL as well"),
+    DefectRule("image-without-pdb", lone_image, f"upload {LINED[object_kinds.PE]}"),
     DefectRule(
         "pdb-age",
         pdb_age,

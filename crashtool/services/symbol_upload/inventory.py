@@ -52,6 +52,11 @@ class Inventory:
         )
         self.lined = frozenset(entry.identifier for entry in entries if entry.quality.lines)
         self.named = frozenset(entry.identifier for entry in entries if entry.quality.functions)
+        self.pdb_names = frozenset(
+            entry.file.name.lower()
+            for entry in self.entries
+            if entry.object_file.kind == object_kinds.PDB
+        )
         self.packages = frozenset(
             entry.file.name
             for entry in self.entries

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from crashtool.formats import object_kinds
+from crashtool.formats.object_kinds import base_name
 from crashtool.services.symbol_upload.inventory import Inventory, InventoryEntry
 from crashtool.services.symbols.advice import REWRITTEN_NOTE
 from crashtool.services.symbols.coverage import UNWIND_IN_IMAGE
@@ -26,6 +27,22 @@ def lone_pdb(entry: InventoryEntry, inventory: Inventory) -> str:
         return ""
     architecture = object_file.architecture
     return f"its EXE or DLL is not among the inputs, and only that can unwind {architecture}"
+
+
+def lone_image(entry: InventoryEntry, inventory: Inventory) -> str:
+    """An image that names a PDB, which is not there, and that has no lines of its own."""
+    object_file = entry.object_file
+    asked = base_name(object_file.debug_file)
+    if object_file.kind != object_kinds.PE or not asked or not entry.identifier:
+        return ""
+    if object_kinds.MANAGED in object_file.traits or entry.quality.problem:
+        return ""
+    if entry.identifier in inventory.lined or entry.identifier in inventory.debug:
+        return ""
+    if asked.lower() in inventory.pdb_names:  # of another build: a rule of its own
+        return ""
+    names = "" if entry.quality.functions else "function names and "
+    return f"its PDB '{asked}', which has the {names}source lines, is not among the inputs"
 
 
 def other_build(entry: InventoryEntry, inventory: Inventory) -> str:

@@ -299,6 +299,35 @@ def test_a_file_that_may_not_be_read_is_said(folder, spool):
     assert "permission denied" in find(spool, "secret.dmp")[0][2]
 
 
+def test_a_dump_that_is_gone_since_its_folder_was_listed_is_said(folder, spool):
+    for name in ("a.dmp", "b.dmp", "c.dmp"):
+        (folder / name).write_bytes(DUMP)
+    dumps = find_dumps([str(folder)], spool, None)
+    assert next(dumps).path.endswith("a.dmp")
+    (folder / "b.dmp").unlink()
+
+    kept, gone = dumps
+
+    assert kept.path.endswith("c.dmp")
+    assert gone.path == str(folder)
+    assert gone.error.what.startswith(f"cannot read {folder}: ")
+    assert gone.error.what.endswith(" (b.dmp)")
+
+
+@pytest.mark.parametrize("pattern", ["", "*"])
+def test_a_link_to_no_dump_is_said(folder, spool, pattern):
+    inner = folder / "inner"
+    inner.mkdir()
+    (inner / "gone.dmp").symlink_to(folder / "nowhere.dmp")
+    (inner / "notes.txt").symlink_to(folder / "nowhere.txt")
+    text = str(folder / pattern) if pattern else str(folder)
+
+    (gone,) = find_dumps([text], spool, None)
+
+    assert gone.error.what.startswith(f"cannot read {text}: ")
+    assert gone.error.what.endswith(" (gone.dmp)")
+
+
 def test_a_path_that_cannot_be_is_said(folder, spool):
     ((_, kind, what),) = find(spool, "x" * 5000)
 
