@@ -11,25 +11,18 @@ from crashtool.formats.object_file import elf, macho, pe
 if TYPE_CHECKING:
     from crashtool.formats.object_kinds import Content
 
-LINES = "debug_line"
 DEBUG_SEGMENT = b"__DWARF"
 MAX_MACHO_NAME = 16  # bytes
 LONG_NAMES = ("debug_str_offsets", "debug_rnglists", "debug_loclists", "debug_line_str")
 PREFIX, OLD_PREFIX = "__", "__z"
 
 
-def open_debug_sections(data: Content, architecture: str = "") -> DebugSections | None:
-    """The sections of a file with line tables; `architecture` chooses in a universal Mach-O file.
-
-    None without line tables, where numbers are big-endian, and when there is no such architecture.
-    InputUnusable when the file is of another kind, MalformedFile when its headers do not hold.
-    """
-    sections = open_all_sections(data, architecture)
-    return sections if sections is not None and sections.has(LINES) else None
-
-
 def open_all_sections(data: Content, architecture: str = "") -> DebugSections | None:
-    """As `open_debug_sections`, with line tables or without."""
+    """The sections of a file; `architecture` chooses in a universal Mach-O file.
+
+    None where numbers are big-endian, and when there is no such architecture. InputUnusable when
+    the file is of another kind, MalformedFile when its headers do not hold.
+    """
     magic = bytes(data[:4])
     if magic[:2] == pe.MAGIC:
         return _open_pe(data)

@@ -77,7 +77,7 @@ class LineTable:
                 self._read_names()
             else:
                 self._read_entries()
-        if number >= len(self._files):
+        if number >= len(self._files) or self._files[number] is NOWHERE:
             return ""
         file = self._files[number]
         folder = ""

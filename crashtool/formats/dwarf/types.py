@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING
 from crashtool.formats.dwarf.constants import (
     DW_ATE_UTF,
     DW_LANG_PLI,
+    DW_AT_bit_stride,
     DW_AT_byte_size,
+    DW_AT_byte_stride,
     DW_AT_count,
+    DW_AT_data_location,
     DW_AT_declaration,
     DW_AT_encoding,
     DW_AT_lower_bound,
@@ -105,6 +108,7 @@ KINDS: dict[int, TypeKind] = {
     DW_TAG_subroutine_type: "function",
     DW_TAG_ptr_to_member_type: "member_pointer",
 }
+SCATTERED = frozenset({DW_AT_bit_stride, DW_AT_byte_stride, DW_AT_data_location})
 DECLARED = (DW_TAG_structure_type, DW_TAG_class_type, DW_TAG_union_type)
 ENCODINGS: dict[int, Encoding] = {
     DW_ATE_boolean: "boolean",
@@ -224,7 +228,7 @@ class DwarfTypes:
             if defined is not None:
                 return self._describe(defined, name, plain_name)
         kind = KINDS.get(reference.entry.shape.tag)
-        if kind is None:
+        if kind is None or (kind == "array" and self._is_scattered(reference)):
             return UNKNOWN.rename(name)
         count = self._list_counts(reference)[0] if kind == "array" else None
         return DataType(
@@ -288,6 +292,11 @@ class DwarfTypes:
             if attribute in reference.entry.values:
                 return self._find_count(reference, attribute)
         return None
+
+    def _is_scattered(self, reference: Reference) -> bool:
+        """Whether an array's elements are not one behind the other from where the array is."""
+        entries = [reference, *self._list_dimensions(reference)]
+        return any(not SCATTERED.isdisjoint(origin.entry.values) for origin in entries)
 
     def _list_dimensions(self, reference: Reference) -> list[Reference]:
         children = walk_children(reference.entries, reference.entry)

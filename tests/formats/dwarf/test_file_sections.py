@@ -7,7 +7,7 @@ import zlib
 import pytest
 
 from crashtool.errors import CrashtoolError, InputUnusable, MalformedFile
-from crashtool.formats.dwarf.file_sections import open_all_sections, open_debug_sections
+from crashtool.formats.dwarf.file_sections import open_all_sections
 from crashtool.formats.dwarf.line_lookup import LineLookup
 from tests.synth.debug_containers import MACHO_BASE, PE_BASE, build_macho, build_pe
 from tests.synth.dwarf import (
@@ -65,7 +65,7 @@ PLACES = [LOW, LOW + 9, LOW + SIZE - 1, LOW + SIZE, LOW - 1]
 def test_addresses_of_macho_files_count_from_their_code_segment(wide, base):
     data = build_macho(sections_at(base, 8 if wide else 4), wide=wide, base=base)
 
-    assert lines_at(open_debug_sections(data), *PLACES) == EXPECTED
+    assert lines_at(open_all_sections(data), *PLACES) == EXPECTED
 
 
 def test_names_of_macho_sections_that_were_cut_are_known():
@@ -77,7 +77,7 @@ def test_names_of_macho_sections_that_were_cut_are_known():
 
 def test_packed_macho_sections_are_inflated():
     packed = {f"z{name}": pack_old(text) for name, text in sections_at(MACHO_BASE).items()}
-    sections = open_debug_sections(build_macho(packed))
+    sections = open_all_sections(build_macho(packed))
 
     assert lines_at(sections, *PLACES) == EXPECTED
     assert sections.size("debug_str_offsets") == 12
@@ -90,14 +90,14 @@ def test_the_architecture_chooses_in_a_universal_file():
     ]
     data = build_universal(parts)
 
-    assert lines_at(open_debug_sections(data, "x86_64"), LOW) == [10]
-    assert lines_at(open_debug_sections(data, "arm64"), LOW) == [None]
-    assert open_debug_sections(data, "x86") is None
-    assert open_debug_sections(data) is None
+    assert lines_at(open_all_sections(data, "x86_64"), LOW) == [10]
+    assert lines_at(open_all_sections(data, "arm64"), LOW) == [None]
+    assert open_all_sections(data, "x86") is None
+    assert open_all_sections(data) is None
 
 
 def test_a_thin_file_is_what_it_is():
-    assert lines_at(open_debug_sections(build_macho(sections_at(MACHO_BASE)), "arm"), LOW) == [10]
+    assert lines_at(open_all_sections(build_macho(sections_at(MACHO_BASE)), "arm"), LOW) == [10]
 
 
 @pytest.mark.parametrize("base_64", [False, True])
@@ -105,7 +105,7 @@ def test_a_thin_file_is_what_it_is():
 def test_addresses_of_pe_files_count_from_their_image_base(wide, base, base_64):
     sections = sections_at(base, 8 if wide else 4)
     data = build_pe(sections, wide=wide, base=base, base_64=base_64)
-    found = open_debug_sections(data)
+    found = open_all_sections(data)
 
     assert lines_at(found, *PLACES) == EXPECTED
     assert found.size("debug_line") == len(sections["debug_line"])  # not what it is padded to
@@ -114,14 +114,11 @@ def test_addresses_of_pe_files_count_from_their_image_base(wide, base, base_64):
 def test_elf_files_are_opened_too():
     sections = sections_at(0)
 
-    assert lines_at(open_debug_sections(build_file(sections)), *PLACES) == EXPECTED
+    assert lines_at(open_all_sections(build_file(sections)), *PLACES) == EXPECTED
 
 
-def test_a_file_without_line_tables_has_other_sections_at_most():
-    data = build_pe({"debug_str": b"text\0"})
-
-    assert open_debug_sections(data) is None
-    assert open_all_sections(data).string("debug_str", 0) == "text"
+def test_a_file_without_line_tables_has_other_sections():
+    assert open_all_sections(build_pe({"debug_str": b"text\0"})).string("debug_str", 0) == "text"
 
 
 def test_a_big_endian_file_is_none():
@@ -157,7 +154,7 @@ def test_damaged_containers_end_in_an_answer_or_an_error(build, base):
             data[chance.randrange(reach)] = chance.choice((0, 1, 0x7F, 0x80, 0xFF))
         start = time.process_time()
         try:
-            sections = open_debug_sections(bytes(data))
+            sections = open_all_sections(bytes(data))
             answers += sections is not None and any(lines_at(sections, *PLACES))
         except CrashtoolError:
             pass

@@ -194,6 +194,14 @@ def test_line_0_is_no_line_and_the_last_of_several_rows_counts():
     assert at(data, LOW + 4) is None
 
 
+def test_file_0_is_no_file_before_dwarf_5():
+    program = build_program([(LOW, 0, 10), (LOW + 4, 1, 11)])
+
+    assert at(build(4, lines=build_lines(4, program=program)), LOW) is None
+    assert at(build(4, lines=build_lines(4, program=program)), LOW + 4) == "/src/app/main.c:11"
+    assert at(build(5, lines=build_lines(5, program=program)), LOW) == "/src/app/main.c:10"
+
+
 def test_special_opcodes_and_fixed_advances_move_on():
     # opcode_base 13, line_base -5, line_range 14: opcode 13 + 14 * 3 + 7 is 3 bytes and 2 lines on
     program = b"\0\x09\2" + number(LOW, 8) + b"\1" + bytes([13 + 14 * 3 + 7]) + b"\x08"

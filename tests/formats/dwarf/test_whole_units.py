@@ -3,7 +3,7 @@
 import pytest
 
 from crashtool.formats.dwarf.entry_names import EntryNames
-from crashtool.formats.dwarf.file_sections import open_debug_sections
+from crashtool.formats.dwarf.file_sections import open_all_sections
 from crashtool.formats.dwarf.forms import Cursor, DamagedDwarf, Sizes
 from crashtool.formats.dwarf.line_program import Coding, run_program
 from crashtool.formats.dwarf.lines import LineTable
@@ -27,7 +27,7 @@ FILES = [
 @pytest.fixture(params=FILES)
 def units(request, truth):
     """The units of a file that have code, with their table and sections."""
-    sections = open_debug_sections((truth / request.param).read_bytes())
+    sections = open_all_sections((truth / request.param).read_bytes())
     table = UnitTable(sections)
     found = [table.open(header.offset) for header in table.headers if header.may_have_code]
     return sections, table, [unit for unit in found if unit.line_program is not None]

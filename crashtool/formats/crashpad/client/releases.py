@@ -93,11 +93,6 @@ class Release(NamedTuple):
     from_calls: bool = False
 
     @property
-    def windows_function(self) -> str:
-        """What starts the handler with attachments on Windows."""
-        return "StartHandlerForBacktrace" if self.names_attachments else "StartHandler"
-
-    @property
     def names_attachments(self) -> bool:
         """Whether its handler takes --attachment=NAME=PATH and refuses --attachment=PATH."""
         return HANDLER_KINDS[self.fork].names_attachments

@@ -75,8 +75,3 @@ def _read_pieces(place: PiecesPlace, frame: FrameView, offset: int, size: int) -
     if start < offset + size:
         raise LostValue("optimized_out", "")
     return _cut(bytes(content), 0, size)
-
-
-def may_hold(place: Place) -> bool:
-    """Whether something is at a place: some of its bytes may be known."""
-    return not isinstance(place, LostPlace)
