@@ -196,7 +196,23 @@ INSPECT = "try crashtool inspect --help"
         ),
         (
             ["inspect", "--cache"],
-            "option '--cache' requires an argument\n  try crashtool --help",
+            f"option '--cache' requires an argument\n  {INSPECT}",
+        ),
+        (
+            ["inspect", "--jobs", "x"],
+            f"invalid value for '--jobs': 'x' is not a whole number\n  {INSPECT}",
+        ),
+        (
+            ["inspect", "--jobs", "0"],
+            f"invalid value for '--jobs': 0 is not in the range 1 to 64\n  {INSPECT}",
+        ),
+        (
+            ["database", "list", "--limit", "-1"],
+            "invalid value for '--limit': -1 is less than 0\n  try crashtool database list --help",
+        ),
+        (
+            ["run", "--timeout", "0"],
+            "invalid value for '--timeout': 0.0 is not more than 0\n  try crashtool run --help",
         ),
     ],
 )

@@ -68,7 +68,11 @@ class Command(click.Command):
         before_separator = args[: args.index("--")] if "--" in args else args
         if "--show-settings" in before_separator:
             ctx.resilient_parsing = True
-        return super().parse_args(ctx, args)
+        try:
+            return super().parse_args(ctx, args)
+        except click.UsageError as error:  # click's parser does not say whose options these are
+            error.ctx = error.ctx or ctx
+            raise
 
     def invoke(self, ctx: click.Context) -> Any:
         """Fill in settings, hand over a console, run the callback."""

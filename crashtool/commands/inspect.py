@@ -146,6 +146,12 @@ def command(console: Console, paths: tuple[str, ...], **values: Any) -> None:
     is_one = len(paths) == 1 and not is_folder(paths[0])
     if options.core:
         _check_core(options.core, paths)
+    if options.html:
+        from pathlib import Path  # slow to load
+
+        from crashtool.services.files.whole_file import spare_minidump
+
+        spare_minidump(Path(options.html))
     if options.with_code and not options.core:
         raise UsageError("--with-code requires --core", hint="--core FILE")
     if options.scrub and not options.core:

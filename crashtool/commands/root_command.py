@@ -129,7 +129,9 @@ def _retell(error: click.UsageError) -> WrongCall:
     if isinstance(error, click.NoSuchOption):
         near = sorted(error.possibilities or ())
         return WrongCall(f"No such option '{error.option_name}'", error.ctx, near)
-    message = error.format_message()
+    from crashtool.commands.click_messages import reword  # seldom needed
+
+    message = reword(error.format_message())
     _, start, name = message.partition("No such command '")
     group = error.ctx.command if error.ctx else None
     if not start or error.ctx is None or not isinstance(group, click.Group):

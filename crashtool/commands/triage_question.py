@@ -91,7 +91,7 @@ class Question:
         from crashtool.services.triage.crash_filter import choose
 
         grouping = Grouping(self.by, self.extra)
-        self._remove_partials(console)
+        self._prepare_outputs(console)
         with ExitStack() as stack:
             write = _open_rows(self.options.rows, console, stack)
             table = _open_parquet(self.options.parquet, stack)
@@ -111,15 +111,18 @@ class Question:
             return merge_related(triage, clusters)
         return triage._replace(groups=tuple(attach_related(triage.groups, pairs)))
 
-    def _remove_partials(self, console: Console) -> None:
-        """What a call that was killed has left beside the files that this one writes, too."""
+    def _prepare_outputs(self, console: Console) -> None:
+        """Before any work, make sure that no minidump would be overwritten, and remove what a call
+        that was killed has left beside the files that this one writes, too. UsageError.
+        """
         options = self.options
         for path in (options.rows, options.parquet, options.html, options.save_baseline):
             if path and path != "-":
                 from pathlib import Path
 
-                from crashtool.services.files.whole_file import remove_partials
+                from crashtool.services.files.whole_file import remove_partials, spare_minidump
 
+                spare_minidump(Path(path))
                 for partial in remove_partials(Path(path)):
                     console.note(f"removed {partial}, which a call that was killed has left")
 

@@ -311,6 +311,21 @@ def test_a_call_that_was_killed_goes_on_and_gives_the_same(triage, folder, after
     assert not (folder / "rows").exists() or (folder / "rows").read_bytes().count(b"\n") == 8
 
 
+@pytest.mark.parametrize("option", ["--html", "--rows", "--save-baseline"])
+def test_nothing_is_written_over_a_minidump(triage, folder, option):
+    dump = folder / "crashes" / "draw-3.dmp"
+    content = dump.read_bytes()
+
+    result = triage(option, dump)
+
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.splitlines() == [
+        f"crashtool: error: {dump} is a minidump, and would be overwritten",
+        "  name another file",
+    ]
+    assert dump.read_bytes() == content
+
+
 def test_the_page_holds_no_text_of_a_dump_as_markup(triage, folder):
     hostile = crash(99, "main", version="<script>alert(1)</script>", product="<img src=x>")
     (folder / "crashes" / "hostile.dmp").write_bytes(hostile)

@@ -189,7 +189,10 @@ def _read_memory(dump: Minidump, report: CrashReport, text: str) -> MemoryExcerp
     start, _, length = text.partition(":")
     address, size = _parse_address(start, report), _parse_number(length or str(DEFAULT_MEMORY))
     if not 0 < size <= MAX_MEMORY:
-        raise UsageError(f"{text}: at most {MAX_MEMORY} bytes of memory are shown")
+        raise UsageError(
+            f"--memory {text}: {size:,} bytes; 1 to {MAX_MEMORY:,} are shown",
+            hint="write ADDRESS:SIZE, as in rsp:128",
+        )
     content = dump.memory.read(address, size)
     if content is None and (span := dump.memory.find_range(address)):
         content = dump.memory.read(address, min(size, span.start + span.size - address))

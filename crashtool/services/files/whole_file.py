@@ -19,6 +19,7 @@ from crashtool.services.files.long_paths import plain_path
 FOR_THE_OWNER = 0o600  # as dumps are: what shows a crashed program's memory is nobody else's
 FOR_ANYBODY = 0o666  # what the umask leaves of it
 PARTIAL = ".part"
+MINIDUMP_MARK = b"MDMP"
 O_BINARY = getattr(os, "O_BINARY", 0)  # on Windows
 OPEN_STREAMS = ("/dev/", "/proc/")  # /dev/stdout, /dev/fd/3: whatever is behind them is in use
 
@@ -29,10 +30,12 @@ def open_whole(path: Path, mode: int = FOR_ANYBODY, *, in_place: bool = True) ->
 
     Pipes and devices are written directly, and a link stays a link. A file for anybody keeps the
     permissions of the one it replaces. CannotWrite when the place cannot be written; what goes
-    wrong elsewhere in the body passes through. Without `in_place` the body may read the file that
-    it replaces: a pipe or device is a UsageError then, and a folder that takes no new file
-    CannotWrite.
+    wrong elsewhere in the body passes through. A minidump is not replaced: UsageError. Without
+    `in_place` the body may read the file that it replaces, and that may be a minidump: a pipe or
+    device is a UsageError then, and a folder that takes no new file CannotWrite.
     """
+    if in_place:
+        spare_minidump(path)
     target, is_new = _plan(path, in_place=in_place)
     with blaming(path):
         descriptor, partial = _open_partial(target, mode) if is_new else (_open(path), target)
@@ -57,6 +60,19 @@ def write_whole(path: Path, content: bytes, mode: int = FOR_ANYBODY) -> None:
     """Write a file as `open_whole` does."""
     with open_whole(path, mode) as file:
         file.write(content)
+
+
+def spare_minidump(path: Path) -> None:
+    """UsageError when a file that is to be written is a minidump: there may be no other of it."""
+    try:
+        with path.open("rb") if path.is_file() else io.BytesIO() as file:
+            is_minidump = file.read(len(MINIDUMP_MARK)) == MINIDUMP_MARK
+    except OSError:
+        return  # what is wrong with it is told where it is written
+    if is_minidump:
+        raise UsageError(
+            f"{path} is a minidump, and would be overwritten", hint="name another file"
+        )
 
 
 def append_text(path: Path, text: str) -> None:

@@ -59,7 +59,10 @@ def list_wanted(
             for module in _walk_wanted(path, scratch, cache, all_modules)
         ]
         if not searches:
-            raise InputUnusable(f"{text} names no module whose symbols can be looked up")
+            raise InputUnusable(
+                f"{text} names no module whose symbols can be looked up",
+                hint="give a minidump, a program or library, a PDB, a folder of them, or an id",
+            )
         wanted += searches
     return list(dict.fromkeys(wanted))
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from crashtool.errors import MACHINE, CannotWrite
+from crashtool.errors import MACHINE, CannotWrite, UsageError
 from crashtool.services.files import whole_file
 from crashtool.services.files.whole_file import (
     FOR_THE_OWNER,
@@ -121,6 +121,18 @@ def test_a_file_for_the_owner_is_closed_to_others_whatever_the_umask(tmp_path):
 
 
 @posix
+def test_a_minidump_is_replaced_only_by_what_may_be_made_of_it(tmp_path):
+    dump = tmp_path / "crash.dmp"
+    dump.write_bytes(b"MDMP" + bytes(60))
+    with pytest.raises(UsageError, match="would be overwritten"):
+        write_whole(dump, b"page")
+    assert dump.read_bytes() == b"MDMP" + bytes(60)
+
+    with open_whole(dump, in_place=False) as file:
+        file.write(b"MDMP new")
+    assert dump.read_bytes() == b"MDMP new"
+
+
 def test_a_replaced_file_keeps_its_permissions(tmp_path):
     (tmp_path / "list").write_bytes(b"old")
     (tmp_path / "list").chmod(0o664)
