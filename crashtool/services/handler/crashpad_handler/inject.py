@@ -9,10 +9,7 @@ import sys
 from crashtool.formats.user_registers import UserRegsStruct, UserRegsStruct32
 from crashtool.services.handler.process.ptrace import WAIT_ALL, resume, set_registers
 from crashtool.services.handler.process.ptrace import get_registers as get_raw_registers
-from crashtool.services.handler.process.signal_frame_writer import (
-    StoppedThread,
-    read_registers,
-)
+from crashtool.services.handler.process.signal_frame_writer import StoppedThread, read_registers
 from crashtool.services.handler.process.supported import NEEDS_LINUX
 from crashtool.services.handler.process.target import entry_point, read_memory, write_memory
 

@@ -11,11 +11,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 from crashtool.errors import reason_of
+from crashtool.formats.signal_structs import SignalInfo
 from crashtool.model.run import FatalSignal, ProcessCrash
 from crashtool.services.handler.following.process_tree import ProcessTree, TracedProcess
 from crashtool.services.handler.process.fatal_signals import RECURRING
 from crashtool.services.handler.process.freeze import Freezer
-from crashtool.services.handler.process.signal_frame_writer import SignalInfo, StoppedThread
+from crashtool.services.handler.process.signal_frame_writer import StoppedThread
 from crashtool.services.handler.process.supported import NEEDS_LINUX
 from crashtool.services.handler.process.target import (
     is_first_of_namespace,

@@ -11,13 +11,13 @@ import time
 from collections.abc import Callable
 
 from crashtool.errors import InputUnusable, UsageError, reason_of
+from crashtool.formats.signal_structs import SignalInfo
 from crashtool.model.run import ProcessCrash
 from crashtool.services.handler.following.child_crash import NO_WRITER, describe_fatal
 from crashtool.services.handler.following.process_tree import ProcessTree
 from crashtool.services.handler.process.freeze import Freezer
 from crashtool.services.handler.process.launch import explain_refusal, explain_tracer
 from crashtool.services.handler.process.ptrace import seize
-from crashtool.services.handler.process.signal_frame_writer import SignalInfo
 from crashtool.services.handler.process.supported import NEEDS_LINUX
 from crashtool.services.handler.process.target import (
     find_parentage,

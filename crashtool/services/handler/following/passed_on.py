@@ -9,8 +9,8 @@ import signal
 import sys
 from collections.abc import Container, Iterable
 
+from crashtool.formats.signal_structs import SignalInfo
 from crashtool.model.run import ProcessCrash
-from crashtool.services.handler.process.signal_frame_writer import SignalInfo
 from crashtool.services.handler.process.supported import NEEDS_LINUX
 from crashtool.services.handler.process.target import read_file, read_name, read_own_number
 

@@ -9,6 +9,7 @@ import sys
 import time
 from typing import Any
 
+from crashtool.formats.signal_structs import SignalInfo
 from crashtool.model.run import ProcessCrash, RunResult
 from crashtool.services.handler.crashpad_handler.socket_client import SocketClient
 from crashtool.services.handler.crashpad_handler.trace_request import TraceRequest
@@ -35,7 +36,6 @@ from crashtool.services.handler.process.ptrace import (
     listen,
     resume,
 )
-from crashtool.services.handler.process.signal_frame_writer import SignalInfo
 from crashtool.services.handler.process.supported import NEEDS_LINUX
 from crashtool.services.handler.process.target import (
     has_ended,

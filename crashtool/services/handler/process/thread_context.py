@@ -7,6 +7,7 @@ import struct
 from crashtool.formats.minidump.context import X86Context, X8664Context
 from crashtool.formats.minidump.x87 import Fxsave, fsave_of
 from crashtool.formats.record import Record
+from crashtool.formats.signal_structs import SignalInfo
 from crashtool.formats.user_registers import UserRegsStruct, UserRegsStruct32
 from crashtool.services.handler.process.ptrace import (
     NT_386_TLS,
@@ -14,11 +15,7 @@ from crashtool.services.handler.process.ptrace import (
     NT_PRXFPREG,
     get_registers,
 )
-from crashtool.services.handler.process.signal_frame_writer import (
-    SignalInfo,
-    StoppedThread,
-    read_registers,
-)
+from crashtool.services.handler.process.signal_frame_writer import StoppedThread, read_registers
 
 # winnt.h: CONTEXT_… with all that is here; the debug registers, which nobody set, are zero
 _FLAGS_X86_64 = 0x10001F

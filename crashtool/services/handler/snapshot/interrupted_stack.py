@@ -2,64 +2,44 @@
 
 The kernel leaves the interrupted registers on the handler's stack; the stack pointer among them
 leads to the callers. They are known by the segment registers, which are the same in all programs.
-Layouts: asm/sigcontext.h of Linux.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from crashtool.formats.minidump.snapshot import MemorySnapshot
 from crashtool.formats.named_tuple import NamedTuple
-from crashtool.formats.record import U32, U64, Record
+from crashtool.formats.signal_structs import Context32, Context64
 
 _MAX_FRAMES = 16  # that are looked at in one stack
-
-
-class _Tail64(Record):
-    """struct sigcontext_64 from its stack pointer to its segments."""
-
-    stack_pointer: U64
-    instruction_pointer: U64
-    flags: U64
-    segments: U64
-
-
-class _Middle32(Record):
-    """struct sigcontext_32 from es to ss."""
-
-    es: U32
-    ds: U32
-    edi: U32
-    esi: U32
-    ebp: U32
-    esp: U32
-    ebx: U32
-    edx: U32
-    ecx: U32
-    eax: U32
-    trap: U32
-    error: U32
-    eip: U32
-    cs: U32
-    eflags: U32
-    stack_pointer: U32
-    ss: U32
-
-
-class _Layout(NamedTuple):
-    """How a context is found: `mark` are the bytes of its segments, `offset` from its begin."""
-
-    record: type[_Tail64 | _Middle32]
-    mark: bytes
-    offset: int
-
-
 _USER_CODE_32 = 0x23
 _USER_DATA = 0x2B
-_LAYOUTS = {
-    8: _Layout(_Tail64, bytes.fromhex("3300 0000 0000 2b00"), _Tail64.SIZE - 8),  # cs gs fs ss
-    4: _Layout(_Middle32, bytes.fromhex("2b000000 2b000000"), 0),  # es ds
+
+
+class _Mark(NamedTuple):
+    """How a context is found: `content` are the bytes of its segments from the field `first` on.
+
+    `stack_pointer` is the field to read, `segments` are the fields that must have these values,
+    where the mark has not all of them.
+    """
+
+    context: type[Context64 | Context32]
+    first: str
+    content: bytes
+    stack_pointer: str
+    segments: Mapping[str, int]
+
+
+_MARKS = {
+    8: _Mark(Context64, "cs", bytes.fromhex("3300 0000 0000 2b00"), "rsp", {}),  # cs gs fs ss
+    4: _Mark(
+        Context32,
+        "es",
+        bytes.fromhex("2b000000 2b000000"),  # es ds
+        "user_esp",
+        {"cs": _USER_CODE_32, "ss": _USER_DATA},
+    ),
 }
 
 
@@ -68,21 +48,26 @@ def find_interrupted(stack: MemorySnapshot, width: int) -> Iterator[int]:
 
     `width`: bytes of a register, 8 or 4. Those on the same stack are among them.
     """
-    layout = _LAYOUTS[width]
-    last = len(stack.data) - layout.record.SIZE
+    mark = _MARKS[width]
+    first = mark.context.offset_of(mark.first)
+    stack_pointer = mark.context.offset_of(mark.stack_pointer) - first
+    segments = [
+        (mark.context.offset_of(field) - first, value) for field, value in mark.segments.items()
+    ]
     count = 0
-    position = stack.data.find(layout.mark)
+    position = stack.data.find(mark.content)
     while position >= 0 and count < _MAX_FRAMES:
-        start = position - layout.offset
-        if (stack.start + position) % width == 0 and 0 <= start <= last:
-            context = layout.record.read(stack.data, start)
-            if _is_of_user(context):
+        if (stack.start + position) % width == 0 and all(
+            _read(stack, position + offset, width) == value for offset, value in segments
+        ):
+            interrupted = _read(stack, position + stack_pointer, width)
+            if interrupted is not None:
                 count += 1
-                yield context.stack_pointer
-        position = stack.data.find(layout.mark, position + 1)
+                yield interrupted
+        position = stack.data.find(mark.content, position + 1)
 
 
-def _is_of_user(context: _Tail64 | _Middle32) -> bool:
-    if isinstance(context, _Tail64):
-        return True  # its mark has all segments
-    return context.cs == _USER_CODE_32 and context.ss == _USER_DATA
+def _read(stack: MemorySnapshot, offset: int, width: int) -> int | None:
+    if not 0 <= offset <= len(stack.data) - width:
+        return None
+    return int.from_bytes(stack.data[offset : offset + width], "little")

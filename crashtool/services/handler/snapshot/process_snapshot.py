@@ -19,12 +19,8 @@ from crashtool.formats.minidump.snapshot import (
 )
 from crashtool.formats.minidump.structs import ExceptionParameter
 from crashtool.formats.named_tuple import NamedTuple
-from crashtool.services.handler.process.signal_frame_writer import (
-    FAULTS,
-    SignalInfo,
-    StoppedThread,
-    SystemCall,
-)
+from crashtool.formats.signal_structs import SignalInfo, SystemCall
+from crashtool.services.handler.process.signal_frame_writer import FAULTS, StoppedThread
 from crashtool.services.handler.process.supported import NEEDS_LINUX
 from crashtool.services.handler.process.target import (
     ProcessMemory,

@@ -6,15 +6,17 @@ import pytest
 if sys.platform != "linux":
     pytest.skip("needs Linux", allow_module_level=True)
 
-from crashtool.formats.user_registers import UserRegsStruct, UserRegsStruct32
-from crashtool.services.handler.process.signal_frame_writer import (
-    FRAME_SIZE,
+from crashtool.formats.signal_structs import (
     Context32,
     Context64,
-    ExceptionInformation,
     FloatingPoint32,
     SignalInfo,
     SignalInfo32,
+)
+from crashtool.formats.user_registers import UserRegsStruct, UserRegsStruct32
+from crashtool.services.handler.process.signal_frame_writer import (
+    FRAME_SIZE,
+    ExceptionInformation,
     StoppedThread,
     build_frame,
     read_registers,
