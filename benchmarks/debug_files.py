@@ -14,9 +14,9 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 from factory_source import write_source
+from further_builds import Build, list_further
 
 SOURCES = Path(__file__).parent.parent / "tests" / "programs" / "lookups"
 MAC_LINKER = shutil.which("ld64.lld") or shutil.which("ld64.lld-14") or "ld64.lld"
@@ -27,18 +27,11 @@ FREE = "-ffreestanding -fno-exceptions -fno-rtti"
 HOSTED = "program.cc second.cc"
 
 
-class Build(NamedTuple):
-    """One debug file: its name, and the commands that make it in a folder with the sources."""
-
-    name: str
-    file: str
-    commands: tuple[str, ...]
-
-
 def list_builds() -> Iterator[Build]:
     """All builds. Names tell the compiler, the form, and what is special."""
     yield from _list_elf()
     yield from _list_others()
+    yield from list_further()
 
 
 def _list_elf() -> Iterator[Build]:

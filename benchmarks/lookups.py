@@ -1,10 +1,12 @@
 """Whether look-ups in debug files say what other readers say: functions, lines, merged calls.
 
-    python benchmarks/lookups.py FILE-OR-FOLDER... [--addresses N] [--seed N] [--json FILE]
+    python benchmarks/lookups.py FILE-OR-FOLDER... [--addresses N] [--seed N] [--edges]
+        [--symbolizer PROGRAM] [--json FILE]
 
 Of each debug file addresses all over its code are drawn (all where there are fewer) and looked up
-here, by symbolic and by llvm-symbolizer, each of which opens the file once. For a PDB
-llvm-symbolizer reads the program beside it. Where answers differ, the difference is classed by
+here, by symbolic and by llvm-symbolizer, each of which opens the file once; with --edges, those
+around the first and the last byte of functions. For a PDB llvm-symbolizer reads the program beside
+it. Where answers differ, the difference is classed by
 `find_class`; what has no class is printed. Status 1 when there is an address where both others
 agree against us and no class says why.
 """
@@ -84,6 +86,15 @@ class Outcome(NamedTuple):
     fault: str = ""
 
 
+class Wishes(NamedTuple):
+    """How files are compared."""
+
+    addresses: int
+    seed: int
+    edges: bool
+    symbolizer: str
+
+
 def find_files(paths: Sequence[str]) -> Iterator[Path]:
     """Files with a debug file's head, each content once."""
     seen = set()
@@ -144,6 +155,21 @@ def draw(code: list[range], count: int, seed: int) -> list[int]:
     return sorted(set(found))
 
 
+def list_edges(tested: Tested) -> list[range]:
+    """The addresses around the first and the last byte of each function, without overlaps."""
+    edges: set[int] = set()
+    if isinstance(tested.lookup, PdbLookup):
+        for module in tested.lookup.walk_modules():
+            for symbol in module.code:
+                start = tested.lookup.find_address(symbol.section, symbol.offset)
+                edges |= {start, start + symbol.length} if start is not None else set()
+    elif tested.lookup.symbols is not None:
+        for function in tested.lookup.symbols.walk_functions():
+            edges |= {function.start, function.start + function.size}
+    near = {edge + step for edge in edges for step in (-2, -1, 0, 1)}
+    return [range(at, at + 1) for at in sorted(near) if any(at in span for span in tested.code)]
+
+
 def ask_symbolic(tested: Tested, addresses: list[int]) -> list[Answer | None]:
     """What symbolic says; None of each address when it cannot read the file."""
     try:
@@ -162,12 +188,14 @@ def ask_symbolic(tested: Tested, addresses: list[int]) -> list[Answer | None]:
     ]
 
 
-def ask_llvm(tested: Tested, addresses: list[int]) -> list[Answer | None]:
+def ask_llvm(tested: Tested, addresses: list[int], symbolizer: str) -> list[Answer | None]:
     """What llvm-symbolizer says; None where it gives no answer at all."""
     path = tested.path
     options = []
     if tested.kind == object_kinds.PDB:
         programs = [path.with_suffix(end) for end in (".dll", ".exe")]
+        if path.with_suffix("").suffix in (".dll", ".exe"):
+            programs.append(path.with_suffix(""))
         path = next((program for program in programs if program.is_file()), Path())
         if not path.name:
             return [None] * len(addresses)
@@ -178,7 +206,7 @@ def ask_llvm(tested: Tested, addresses: list[int]) -> list[Answer | None]:
     base = 0 if options[:1] == ["--relative-address"] else tested.base
     done = subprocess.run(
         [
-            "llvm-symbolizer",
+            symbolizer,
             f"--obj={path}",
             "--output-style=JSON",
             "--functions=linkage",
@@ -221,7 +249,9 @@ def find_class(mine: Answer, theirs: Answer, known: set[str], traits: frozenset[
     pairs = list(zip(names, others, strict=False))
     is_same = [row[1:] for row in mine] == [row[1:] for row in theirs]
     bare = [re.sub(r"(\.\d+)+$|@.*$", "", row) for row in others]
-    folders = [(row[0], normpath(drop_twice(row[1])), row[2]) for row in theirs]
+    folders = [
+        (name, normpath(drop_twice(row[1])), row[2]) for name, row in zip(bare, theirs, strict=True)
+    ]
     plain, other = drop_parameters(mine), drop_parameters(theirs)
     rules = {
         "rewritten program": REWRITTEN in traits,
@@ -229,6 +259,11 @@ def find_class(mine: Answer, theirs: Answer, known: set[str], traits: frozenset[
         "split units unread": SPLIT in traits and len(theirs) == 1 and not theirs[0][2],
         "shared file unread": SHARED in traits
         and [row[2] for row in mine] == [row[2] for row in theirs],
+        "alias": is_same
+        and names[:-1] == others[:-1]
+        and names[-1:] != others[-1:]
+        and {names[-1], others[-1]} <= known,
+        "thunk": is_same and any(name.startswith("[thunk]: ") for name in others),
         "decoration": WINDOWS in traits
         and is_same
         and [row[0] for row in plain] == [row[0] for row in other],
@@ -252,14 +287,9 @@ def find_class(mine: Answer, theirs: Answer, known: set[str], traits: frozenset[
         "nothing there": not theirs,
         "scopes": is_same and all(a == b or a.endswith(f"::{b}") for a, b in pairs),
         "suffix": is_same and names == bare,
-        "folder twice": len(mine) == len(theirs)
-        and [(r[0], *map(str, r[1:])) for r in mine] == [(r[0], *map(str, r[1:])) for r in folders],
+        "folder twice": len(mine) == len(theirs) and mine == folders,
         "lost calls": 0 < len(theirs) < len(mine)
         and (mine[-len(theirs) :] == theirs or is_within(others, names)),
-        "alias": is_same
-        and names[:-1] == others[:-1]
-        and names[-1:] != others[-1:]
-        and {names[-1], others[-1]} <= known,
         "spelling": is_same
         and [find_stem(name).lstrip("_") for name in names]
         == [find_stem(name).lstrip("_") for name in others],
@@ -293,7 +323,8 @@ def drop_parameters(answer: Answer) -> Answer:
                 if not depth:
                     bare = bare[:place]
                     break
-        found.append((re.sub(r"@\d+$", "", bare).lstrip("_@"), file, line))
+        bare = re.sub(r"@\d+$", "", bare).lstrip("_@")
+        found.append((re.sub(r"^imp_load_+", "imp_load_", bare), file, line))
     return found
 
 
@@ -322,12 +353,12 @@ def drop_twice(path: str) -> str:
     return path
 
 
-def compare(arguments: tuple[str, int, int]) -> list[Outcome]:
+def compare(arguments: tuple[str, Wishes]) -> list[Outcome]:
     """All that is asked of one file; an outcome for each architecture."""
-    name, count, seed = arguments
+    name, wishes = arguments
     path = Path(name)
     try:
-        return [_compare(tested, count, seed) for tested in open_tested(path) if tested.code]
+        return [_compare(tested, wishes) for tested in open_tested(path) if tested.code]
     except CrashtoolError as error:
         return [Outcome(name, "", "", 0, 0, {}, {}, {}, {}, {}, str(error))]
 
@@ -385,12 +416,13 @@ class Tally:
             kept.append("\n        ".join(map(str, parts)))
 
 
-def _compare(tested: Tested, count: int, seed: int) -> Outcome:
-    addresses = draw(tested.code, count, seed)
+def _compare(tested: Tested, wishes: Wishes) -> Outcome:
+    spans = list_edges(tested) if wishes.edges else tested.code
+    addresses = draw(spans, wishes.addresses, wishes.seed)
     found = [tested.lookup.find_locations(address) for address in addresses]
     traits, starts = find_traits(tested), count_starts(tested)
     tally = Tally(is_pdb=tested.kind == object_kinds.PDB)
-    asked = [ask_symbolic(tested, addresses), ask_llvm(tested, addresses)]
+    asked = [ask_symbolic(tested, addresses), ask_llvm(tested, addresses, wishes.symbolizer)]
     answers = zip(*map(drop_unread, asked), strict=True)
     for address, rows, theirs in zip(addresses, found, answers, strict=True):
         mine = [to_place(row.function, row.file, row.line) for row in rows]
@@ -480,16 +512,19 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--json", type=Path)
-    wishes = parser.parse_args()
-    tasks = [(str(path), wishes.addresses, wishes.seed) for path in find_files(wishes.paths)]
+    parser.add_argument("--edges", action="store_true", help="addresses where functions meet")
+    parser.add_argument("--symbolizer", default="llvm-symbolizer", metavar="PROGRAM")
+    options = parser.parse_args()
+    wishes = Wishes(options.addresses, options.seed, options.edges, options.symbolizer)
+    tasks = [(str(path), wishes) for path in find_files(options.paths)]
     outcomes = []
-    with ProcessPoolExecutor(wishes.jobs) as pool:
+    with ProcessPoolExecutor(options.jobs) as pool:
         for rows in pool.map(compare, tasks):
             for outcome in rows:
                 outcomes.append(outcome)
                 report(outcome)
-    if wishes.json:
-        wishes.json.write_text(json.dumps([outcome._asdict() for outcome in outcomes], indent=1))
+    if options.json:
+        options.json.write_text(json.dumps([outcome._asdict() for outcome in outcomes], indent=1))
     total: Counter[str] = Counter()
     for outcome in outcomes:
         total += Counter({f"equal {k}": n for k, n in outcome.equal.items()})

@@ -6,6 +6,7 @@ entry with code refers to the one that declares it, which may be in another unit
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from crashtool.formats.dwarf.constants import (
@@ -35,6 +36,9 @@ FLAT_LANGUAGES = frozenset(  # C and assembly: no scopes
     {DW_LANG_C89, DW_LANG_C, DW_LANG_C99, DW_LANG_C11, DW_LANG_C17, DW_LANG_Mips_Assembler}
 )
 SECOND_PART = "__second_sect_of_"  # gcc's of DWARF 2, for what is elsewhere of a function
+# What gcc calls the parts of functions that it makes for OpenMP: Itanium C++ ABI, 5.1. Names of the
+# standard library that begin like it go on in small letters.
+MANGLED = re.compile(r"_Z(?:[A-Z0-9]|[a-z][a-zA-Z][^a-z])")
 MAX_REFERENCES = 16  # from entry to entry; three happen
 MAX_SCOPES = 64
 ENTRIES_TO_A_MARK = 16
@@ -95,6 +99,8 @@ class EntryNames:
                     return FunctionName(text, text, is_linkage=True)
             name = name or _text(last, DW_AT_name)
         name = name.removeprefix(SECOND_PART)
+        if MANGLED.match(name):
+            return FunctionName(name, name, is_linkage=True)
         whole = name
         if name and last.entries.unit.language not in FLAT_LANGUAGES:
             whole = self._qualify(last, name)

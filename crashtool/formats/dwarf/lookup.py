@@ -35,6 +35,15 @@ if TYPE_CHECKING:
 
 MANGLED = ("_Z", "_R")
 UNSPELLED = ("operator", "~", "{")  # what linkage names have no text for
+# Classes of the standard library that linkage names have letters for; their constructors have no
+# other name (Itanium C++ ABI, 5.1.10).
+SHORT = {
+    "allocator": ("Sa",),
+    "basic_string": ("Sb", "Ss"),
+    "basic_istream": ("Si",),
+    "basic_ostream": ("So",),
+    "basic_iostream": ("Sd",),
+}
 MAX_VAIN = 1 << 27  # bytes of units that had no function at an address they promise
 MAX_KEPT = 1 << 26  # bytes of units whose functions are kept
 MAX_LINE = 1 << 31
@@ -250,7 +259,13 @@ class DwarfLookup:
         symbol = self.symbols and self.symbols.find(address)
         if symbol:
             return [CodeLocation(symbol.name, symbol.start, *(row or NO_LINE)[:2])]
-        return [CodeLocation("", row.start, row.file, row.line)] if row else []
+        if row is None:
+            return []
+        label = None
+        if isinstance(self.symbols, FunctionNames):  # of assembly, which has lines and no entries
+            label = self.symbols.find_label(address, row.start)
+        name, start = (label.name, label.start) if label else ("", row.start)
+        return [CodeLocation(name, start, row.file, row.line)]
 
 
 class _OpenUnit:
@@ -275,8 +290,10 @@ def choose_symbol(name: FunctionName, symbols: list[str]) -> str:
     if name.bare in symbols:
         return name.text
     stem = name.bare.partition("<")[0]
-    spelled = f"{len(stem)}{stem}"
+    spellings = (f"{len(stem)}{stem}", *SHORT.get(stem, ()))
     for symbol in symbols:
-        if symbol.startswith(MANGLED) and (spelled in symbol or stem.startswith(UNSPELLED)):
+        if symbol.startswith(MANGLED) and (
+            stem.startswith(UNSPELLED) or any(spelling in symbol for spelling in spellings)
+        ):
             return symbol
     return name.text or choose_name(symbols)

@@ -24,6 +24,7 @@ from crashtool.formats.dwarf.constants import (
 from crashtool.formats.dwarf.entry_names import (
     ANONYMOUS,
     FLAT_LANGUAGES,
+    MANGLED,
     MAX_REFERENCES,
     MAX_SCOPES,
     SECOND_PART,
@@ -174,6 +175,8 @@ class TreeNames:
                 return FunctionName(links.linkage, links.linkage, is_linkage=True)
             name = name or links.name
         name = name.removeprefix(SECOND_PART)
+        if MANGLED.match(name):
+            return FunctionName(name, name, is_linkage=True)
         flat = not name or last[0].unit.language in FLAT_LANGUAGES
         return FunctionName(name if flat else self._qualify(last, name), name, is_linkage=False)
 

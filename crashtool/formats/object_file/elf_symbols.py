@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from crashtool.formats.object_kinds import Content
 
 FUNCTIONS = (2, 10)  # STT_FUNC, STT_GNU_IFUNC, in the lower four bits of `info`
-OBJECT = 1  # STT_OBJECT
+UNTYPED, OBJECT = 0, 1  # STT_NOTYPE, STT_OBJECT
+SEEN_BY_LINKERS = (1, 2)  # STB_GLOBAL, STB_WEAK, in the upper four bits of `info`
+FIRST_SPECIAL = 0xFF00  # SHN_LORESERVE: the section of no code
 MAX_VARIABLES = 1 << 18
 MAX_NAME_LENGTH = 1 << 14
 MAX_ALIASES = 16
@@ -110,6 +112,18 @@ class ElfFunction(NamedTuple):
     name: str
 
 
+def walk_labels(data: Content, table: SymbolTable) -> Iterator[ElfFunction]:
+    """What other objects see of code and has no type, as assembly without `.type` has it."""
+    kind: type[ElfSymbol64 | ElfSymbol32] = ElfSymbol64 if table.wide else ElfSymbol32
+    end = min(table.offset + table.size, len(data))
+    for offset in range(table.offset, end - kind.SIZE + 1, kind.SIZE):
+        symbol = kind.read(data, offset)
+        binding, of_type = symbol.info >> 4, symbol.info & 0xF
+        if of_type == UNTYPED and binding in SEEN_BY_LINKERS and 0 < symbol.section < FIRST_SPECIAL:
+            name = _name(data, table, symbol.name)
+            yield ElfFunction(symbol.value - table.base, symbol.size, name)
+
+
 class FunctionTable:
     """The functions of a symbol table, looked up by address.
 
@@ -148,6 +162,10 @@ class FunctionTable:
         end = next((span.stop for span in self._code if start in span), start)
         following = self._starts[offset + 1 : offset + 2]
         return min(end, *following) - start if following else end - start
+
+    def begins_between(self, first: int, last: int) -> bool:
+        """Whether a function begins at one of these addresses."""
+        return bisect_right(self._starts, last) > bisect_left(self._starts, first)
 
     def walk_functions(self) -> Iterator[ElfFunction]:
         """Each in the order of the addresses, also under each of its names."""
@@ -203,6 +221,7 @@ class FunctionNames:
         self._tables = tables
         self._code = code
         self._functions: list[FunctionTable] | None = None
+        self._labels: list[ElfFunction] | None = None
 
     def list_names(self, start: int) -> list[str]:
         """The names of the functions that begin at an address."""
@@ -215,6 +234,24 @@ class FunctionNames:
         """The function that an address lies in."""
         names = (functions.find(address) for functions in self.open_tables())
         return next(filter(None, names), None)
+
+    def find_label(self, address: int, first: int) -> ElfFunction | None:
+        """The label before an address that is in no function, as far as an address further up;
+        None where a function begins between them.
+        """
+        if self._labels is None:
+            self._labels = sorted(
+                label for table in self._tables[:1] for label in walk_labels(self._data, table)
+            )
+        after = bisect_right(self._labels, address, key=lambda label: label.start)
+        start = self._labels[after - 1].start if after else -1
+        functions = self.open_tables()
+        if start < first or any(table.begins_between(start, address) for table in functions):
+            return None
+        names = [
+            label.name for label in self._labels[:after][-MAX_ALIASES:] if label.start == start
+        ]
+        return ElfFunction(start, address + 1 - start, choose_name(names))
 
     def name_variable(self, address: int) -> str:
         """The name of the variable that an address is in; "" for none, or for several names."""

@@ -157,6 +157,15 @@ def test_a_name_is_followed_through_origin_and_specification_to_its_scopes():
     assert names_at(open_file(root), LOW) == ["atlas::(anonymous namespace)::Mesh::area"]
 
 
+@pytest.mark.parametrize("name", ["_ZN5atlas4Mesh4areaEv._omp_fn.0", "_ZplRK4MeshS1_._omp_fn.1"])
+def test_a_name_that_is_one_for_linkers_has_its_scopes_in_it(name):
+    mesh = entry(dw.CLASS, text(dw.NAME, "Mesh"), children=[function(name, LOW, SIZE)])
+    root = unit_of(entry(dw.NAMESPACE, text(dw.NAME, "atlas"), children=[mesh]))
+    table = Symbols((name, LOW, SIZE))
+
+    assert names_at(open_file(root), LOW) == names_at(open_file(root, table), LOW) == [name]
+
+
 def test_a_function_of_c_has_no_scopes():
     row = function("area", LOW, SIZE)
     root = unit_of(
@@ -214,6 +223,7 @@ def test_the_linkage_name_wins_wherever_it_stands():
     ("name", "symbols", "expected"),
     [
         ("go", ["_ZN3app2goEv"], "_ZN3app2goEv"),  # of internal linkage
+        ("allocator", ["_ZNSaIlEC2Ev"], "_ZNSaIlEC2Ev"),  # a constructor; the class has a letter
         ("grow<long>", ["_ZL4growIlET_S0_"], "_ZL4growIlET_S0_"),
         ("operator()", ["_ZZ4mainENKUliE_clEi"], "_ZZ4mainENKUliE_clEi"),
         ("go", ["_ZN3app4stopEv"], "go"),  # folded into another function

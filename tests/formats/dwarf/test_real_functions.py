@@ -141,6 +141,44 @@ def test_functions_are_those_of_symbolic(tmp_path, compiler, options):
     }
 
 
+ASSEMBLY = """
+        .text
+        .globl  first
+first:  nop
+        nop
+        .globl  second
+second: nop
+inner:  nop
+        .type   third, @function
+third:  nop
+        .size   third, . - third
+        nop
+"""
+
+
+def test_labels_name_assembly_that_has_no_types(tmp_path):
+    need_programs("gcc")
+    (tmp_path / "code.s").write_text(ASSEMBLY)
+    command = ("gcc", "-g", "-nostdlib", "-static", "-Wl,-e,first", "-o", "app", "code.s")
+    run_tool(*command, cwd=tmp_path)
+    data = (tmp_path / "app").read_bytes()
+    sections = open_sections(data)
+    base, start = sections.base, sections.code[0].start
+    code = tuple(range(span.start - base, span.stop - base) for span in sections.code)
+    lookup = DwarfLookup(sections, FunctionNames(data, find_symbol_tables(data), code))
+
+    found = [lookup.find_locations(start - base + step) for step in range(6)]
+
+    assert [[(at.function, at.line) for at in rows] for rows in found] == [
+        [("first", 4)],
+        [("first", 5)],
+        [("second", 7)],
+        [("second", 8)],
+        [("third", 10)],
+        [("", 12)],
+    ]
+
+
 @pytest.mark.parametrize("name", OBJECTS)
 def test_functions_of_another_machines_files_are_those_of_symbolic(name, truth):
     assert assert_explained(truth / "objects" / "elf" / name) <= {

@@ -1,5 +1,7 @@
 """Units read whole, against what is read of them for one address: two ways through all bytes."""
 
+from pathlib import Path
+
 import pytest
 
 from crashtool.formats.dwarf.entry_names import EntryNames
@@ -12,7 +14,9 @@ from crashtool.formats.dwarf.sections import DebugSections, SectionPlace
 from crashtool.formats.dwarf.shape_tables import ShapeTables
 from crashtool.formats.dwarf.tree_names import TreeNames
 from crashtool.formats.dwarf.unit_table import UnitTable
+from tests.toolchain import need_programs, run_tool
 
+SOURCES = Path(__file__).parents[2] / "programs" / "lookups"
 FILES = [
     "objects/elf/full",
     "objects/elf/dwarf4",
@@ -52,6 +56,21 @@ def test_pieces_and_names_are_those_that_single_entries_have(units):
                 assert ours == single.find(table, entries, entry), hex(found.offset)
                 seen += 1
     assert seen > 5
+
+
+def test_a_part_that_openmp_makes_is_named_as_for_linkers(tmp_path):
+    need_programs("g++", "-fopenmp")
+    command = ["g++", "-std=c++17", "-g", "-O1", "-fopenmp", "-shared", "-fPIC", "-o", "part.so"]
+    run_tool(*command, SOURCES / "second.cc", cwd=tmp_path)
+    sections = open_debug_sections((tmp_path / "part.so").read_bytes())
+    table, names = UnitTable(sections), TreeNames(sections.code)
+    trees = [names.open(table, table.open(header.offset)) for header in table.headers]
+
+    found = [names.find(tree, at.offset, None) for tree in trees for at in tree.tree.functions]
+
+    parts = [name for name in found if "_omp_fn" in name.text]
+    assert parts
+    assert all(name.text.startswith("_ZNK3app") and name.is_linkage for name in parts)
 
 
 def plain_rows(code, coding):  # noqa: C901, PLR0912 (a case an opcode)

@@ -2,8 +2,10 @@ import pytest
 
 from crashtool.formats.object_file.elf import find_symbol_tables
 from crashtool.formats.object_file.elf_symbols import (
+    ElfFunction,
     ElfSymbol32,
     ElfSymbol64,
+    FunctionNames,
     SymbolTable,
     walk_function_names,
 )
@@ -12,7 +14,9 @@ from tests.toolchain import run_tool
 
 NAMES = b"\0first\0second\0data\0"
 FIRST, SECOND, DATA = 1, 7, 14
-FUNC, OBJECT = 2, 1
+UNTYPED, OBJECT, FUNC = 0, 1, 2
+GLOBAL, WEAK = 0x10, 0x20
+ABSOLUTE = 0xFFF1
 
 
 @pytest.fixture(params=[ElfSymbol64, ElfSymbol32])
@@ -48,6 +52,33 @@ def test_what_is_no_function_with_code_does_not_count(kind):
     ]
 
     assert names_at(0x1000, rows) == []
+
+
+@pytest.mark.parametrize(
+    ("address", "first", "expected"),
+    [
+        (0x1000, 0x1000, (0x1000, 1, "first")),
+        (0x1007, 0x1000, (0x1000, 8, "first")),
+        (0x1007, 0x1004, None),  # of another sequence of lines
+        (0x100B, 0x1000, (0x1008, 4, "second")),  # not the local label, nor the absolute number
+        (0x1014, 0x1000, None),  # behind a function
+        (0xFFF, 0, None),
+    ],
+)
+def test_labels_of_assembly_name_what_follows_them(kind, address, first, expected):
+    rows = [
+        kind(name=FIRST, info=GLOBAL | UNTYPED, section=1, value=0x1000),
+        kind(name=SECOND, info=WEAK | UNTYPED, section=1, value=0x1008),
+        kind(name=DATA, info=UNTYPED, section=1, value=0x100A),
+        kind(name=DATA, info=GLOBAL | UNTYPED, section=ABSOLUTE, value=0x100A),
+        kind(name=DATA, info=GLOBAL | UNTYPED, value=0x100A),
+        kind(name=DATA, info=GLOBAL | FUNC, section=1, value=0x1010, size=4),
+    ]
+    content = b"".join(row.pack() for row in rows)
+    table = SymbolTable(0, kind is ElfSymbol64, 0, len(content), len(content), len(NAMES))
+    names = FunctionNames(content + NAMES, (table,), (range(0x1000, 0x2000),))
+
+    assert names.find_label(address, first) == (expected and ElfFunction(*expected))
 
 
 def test_names_beyond_the_table_are_empty(kind):

@@ -16,3 +16,18 @@ int second(int n) {
     for (const auto &text : all) names.insert(text);
     return (int)names.size() + Step<9>::go(n);
 }
+namespace app { namespace {
+struct Mesh {
+    int marks[64];
+    int area(int n) const {
+        int sum = 0;
+#pragma omp parallel for reduction(+ : sum)
+        for (int i = 0; i < n; i++) sum += marks[i % 64] * peek(i);
+        return sum;
+    }
+};
+} }
+__attribute__((used)) int third(int n) {
+    app::Mesh mesh = {{n, peek(n)}};
+    return mesh.area(n);
+}
