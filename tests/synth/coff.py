@@ -9,7 +9,7 @@ from crashtool.formats.object_file.coff import (
     ObjectHeader,
     Symbol,
 )
-from crashtool.formats.object_file.pe import SectionHeader
+from crashtool.formats.object_file.pe_structs import SectionHeader
 from tests.synth.archives import build_ar
 
 X64, X86, ARM64 = 0x8664, 0x14C, 0xAA64

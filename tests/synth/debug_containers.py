@@ -1,6 +1,6 @@
 """Mach-O and PE files with DWARF sections and symbol tables, packed from the readers' tables."""
 
-from crashtool.formats.object_file import coff, macho, pe
+from crashtool.formats.object_file import coff, macho, pe, pe_structs
 from crashtool.formats.object_file.macho_structs import (
     MachHeader,
     MachSection32,
@@ -89,10 +89,15 @@ def build_pe(
     to 512 bytes, and symbols (name, section, value, type, class). Long section names are in the
     string table; with `base_64`, written as those are whose place has more than seven digits.
     """
-    kind = pe.OptionalHeader64 if wide else pe.OptionalHeader32
-    head_size = 64 + pe.FileHeader.SIZE + kind.SIZE + (1 + len(sections)) * pe.SectionHeader.SIZE
+    kind = pe_structs.OptionalHeader64 if wide else pe_structs.OptionalHeader32
+    head_size = (
+        64
+        + pe_structs.FileHeader.SIZE
+        + kind.SIZE
+        + (1 + len(sections)) * pe_structs.SectionHeader.SIZE
+    )
     rows = [
-        pe.SectionHeader(
+        pe_structs.SectionHeader(
             name=b".text", virtual_size=CODE_SIZE, address=low, characteristics=0x60000020
         )
     ]
@@ -102,7 +107,7 @@ def build_pe(
         place = len(strings)
         written = b"//" + _digits(place) if base_64 else f"/{place}".encode()
         rows.append(
-            pe.SectionHeader(
+            pe_structs.SectionHeader(
                 name=written,
                 virtual_size=len(content),
                 address=0x10000,
@@ -126,7 +131,7 @@ def build_pe(
             storage_class=storage_class,
             auxiliary_count=1,
         ).pack() + bytes(coff.Symbol.SIZE)
-    header = pe.FileHeader(
+    header = pe_structs.FileHeader(
         signature=pe.SIGNATURE,
         machine=machine,
         section_count=len(rows),
@@ -136,7 +141,7 @@ def build_pe(
         characteristics=2,
     )
     optional = kind(magic=pe.MAGIC_64 if wide else pe.MAGIC_32, image_base=base)
-    front = [pe.DosHeader(magic=b"MZ", header_offset=64), header, optional, *rows]
+    front = [pe_structs.DosHeader(magic=b"MZ", header_offset=64), header, optional, *rows]
     return b"".join(record.pack() for record in front) + body + table + strings
 
 

@@ -1,6 +1,6 @@
 """Tiny object files, packed from the same tables that read them."""
 
-from crashtool.formats.object_file import elf, elf_structs, macho, pe
+from crashtool.formats.object_file import elf, elf_structs, macho, pe, pe_structs
 from crashtool.formats.object_file.macho_structs import (
     MachHeader,
     MachSection32,
@@ -140,27 +140,33 @@ def build_pe(
     """A PE file with one section, .rdata, that holds the CodeView record (none if guid is None) and
     then `data`.
     """
-    kind = pe.OptionalHeader64 if wide else pe.OptionalHeader32
+    kind = pe_structs.OptionalHeader64 if wide else pe_structs.OptionalHeader32
     row_count = 1 + len(sections)
-    names_place = 64 + pe.FileHeader.SIZE + kind.SIZE + 16 * 8 + row_count * 40
+    names_place = 64 + pe_structs.FileHeader.SIZE + kind.SIZE + 16 * 8 + row_count * 40
     place = names_place + sum(len(name) + 1 for name in sections)
-    directories = [pe.DataDirectory()] * 16
+    directories = [pe_structs.DataDirectory()] * 16
     content = b""
     if guid is not None:
         record = (
-            pe.CvInfoPdb70(signature=b"RSDS", guid=guid, age=age).pack() + path.encode() + b"\0"
+            pe_structs.CvInfoPdb70(signature=b"RSDS", guid=guid, age=age).pack()
+            + path.encode()
+            + b"\0"
         )
-        entry = pe.DebugEntry(
-            entry_type=pe.DEBUG_CODEVIEW, size=len(record), offset=place + pe.DebugEntry.SIZE
+        entry = pe_structs.DebugEntry(
+            entry_type=pe.DEBUG_CODEVIEW,
+            size=len(record),
+            offset=place + pe_structs.DebugEntry.SIZE,
         )
         content = entry.pack() + record
-        directories[pe.DIRECTORY_DEBUG] = pe.DataDirectory(address=0x1000, size=pe.DebugEntry.SIZE)
+        directories[pe.DIRECTORY_DEBUG] = pe_structs.DataDirectory(
+            address=0x1000, size=pe_structs.DebugEntry.SIZE
+        )
     if unwind:
-        directories[pe.DIRECTORY_EXCEPTION] = pe.DataDirectory(address=0x3000, size=12)
+        directories[pe.DIRECTORY_EXCEPTION] = pe_structs.DataDirectory(address=0x3000, size=12)
     if managed:
-        directories[pe.DIRECTORY_CLR] = pe.DataDirectory(address=0x4000, size=72)
+        directories[pe.DIRECTORY_CLR] = pe_structs.DataDirectory(address=0x4000, size=72)
     content = content.ljust(64, b"\0") + data
-    header = pe.FileHeader(
+    header = pe_structs.FileHeader(
         signature=pe.SIGNATURE,
         machine=machine,
         section_count=row_count,
@@ -173,7 +179,7 @@ def build_pe(
         magic=pe.MAGIC_64 if wide else pe.MAGIC_32, image_size=image_size, directory_count=16
     )
     rows = [
-        pe.SectionHeader(
+        pe_structs.SectionHeader(
             name=b".rdata",
             virtual_size=len(content),
             address=0x1000,
@@ -183,10 +189,10 @@ def build_pe(
     ]
     long_names, name_place = b"", 0
     for name in sections:
-        rows.append(pe.SectionHeader(name=f"/{name_place}".encode()))
+        rows.append(pe_structs.SectionHeader(name=f"/{name_place}".encode()))
         long_names += name.encode() + b"\0"
         name_place += len(name) + 1
-    dos = pe.DosHeader(magic=b"MZ", header_offset=64).pack()
+    dos = pe_structs.DosHeader(magic=b"MZ", header_offset=64).pack()
     parts = (header, optional, *directories, *rows)
     return dos + b"".join(part.pack() for part in parts) + long_names + content
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from crashtool.errors import InputUnusable, MalformedFile
 from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.object_file.linker_directives import Directives, parse_directives
-from crashtool.formats.object_file.pe import ARCHITECTURES, SectionHeader
+from crashtool.formats.object_file.pe import ARCHITECTURES
+from crashtool.formats.object_file.pe_structs import SectionHeader
 from crashtool.formats.record import U8, U16, U32, Bytes8, Bytes16, Record
 
 if TYPE_CHECKING:

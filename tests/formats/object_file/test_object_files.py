@@ -5,7 +5,7 @@ import pytest
 from crashtool.errors import InputUnusable, MalformedFile
 from crashtool.formats import object_kinds
 from crashtool.formats.identifiers import BuildId, DebugId
-from crashtool.formats.object_file import elf, elf_structs, macho, pe
+from crashtool.formats.object_file import elf, elf_structs, macho, pe_structs
 from crashtool.formats.object_file import pdb_identity as pdb
 from crashtool.formats.object_file.identify import (
     looks_like_object,
@@ -58,9 +58,9 @@ def read(data):
         (elf.ElfSection64, 64), (elf.ElfSegment32, 32), (elf.ElfSegment64, 56),
         (elf_structs.Note, 12),
         (elf.CompressionHeader32, 12), (elf.CompressionHeader64, 24),
-        (pe.DosHeader, 64), (pe.FileHeader, 24), (pe.OptionalHeader32, 96),
-        (pe.OptionalHeader64, 112), (pe.DataDirectory, 8), (pe.SectionHeader, 40),
-        (pe.DebugEntry, 28), (pe.CvInfoPdb70, 24),
+        (pe_structs.DosHeader, 64), (pe_structs.FileHeader, 24), (pe_structs.OptionalHeader32, 96),
+        (pe_structs.OptionalHeader64, 112), (pe_structs.DataDirectory, 8),
+        (pe_structs.SectionHeader, 40), (pe_structs.DebugEntry, 28), (pe_structs.CvInfoPdb70, 24),
         (msf.SuperBlock, 52), (structs.InfoHeader, 28), (structs.NewDBIHdr, 64),
         (structs.ModuleInfo, 64),
         (UniversalHeader, 8), (UniversalEntry32, 20), (UniversalEntry64, 32),
@@ -307,15 +307,15 @@ class TestPe:
 
     def test_a_debug_directory_outside_the_sections_is_none(self):
         data = build_pe().replace(
-            pe.DataDirectory(address=0x1000, size=28).pack(),
-            pe.DataDirectory(address=0x9000, size=28).pack(),
+            pe_structs.DataDirectory(address=0x1000, size=28).pack(),
+            pe_structs.DataDirectory(address=0x9000, size=28).pack(),
         )
 
         assert read(data).debug_id is None
 
     def test_a_debug_entry_of_another_type_or_signature_is_passed_over(self):
         data = bytearray(build_pe())
-        entry = data.index(b"RSDS") - pe.DebugEntry.SIZE
+        entry = data.index(b"RSDS") - pe_structs.DebugEntry.SIZE
         data[entry + 12] = 4
 
         assert read(bytes(data)).debug_id is None
@@ -323,7 +323,7 @@ class TestPe:
 
     def test_fewer_directories_than_usual_are_fine(self):
         data = bytearray(build_pe())
-        place = 64 + 24 + pe.OptionalHeader64.SIZE - 4
+        place = 64 + 24 + pe_structs.OptionalHeader64.SIZE - 4
         data[place] = 2
 
         assert read(bytes(data)).debug_id is None

@@ -5,7 +5,7 @@ import struct
 import pytest
 
 from crashtool.errors import MalformedFile
-from crashtool.formats.object_file import pe
+from crashtool.formats.object_file import pe, pe_structs
 from crashtool.formats.object_file.pe_constants import (
     INITIALIZED_DATA,
     WRITABLE,
@@ -24,15 +24,15 @@ def build(*, blocks=(), imports=(0, 0), constants=bytes(range(256)) * 32):
         struct.pack("<II", page, 8 + 2 * len(rows)) + struct.pack(f"<{len(rows)}H", *rows)
         for page, rows in blocks
     )
-    directories = [pe.DataDirectory()] * 16
-    directories[5] = pe.DataDirectory(address=0x5000, size=len(relocations))
-    directories[12] = pe.DataDirectory(address=imports[0], size=imports[1])
+    directories = [pe_structs.DataDirectory()] * 16
+    directories[5] = pe_structs.DataDirectory(address=0x5000, size=len(relocations))
+    directories[12] = pe_structs.DataDirectory(address=imports[0], size=imports[1])
     contents = (constants, b"written" * 4, relocations)
     kinds = (READABLE, READABLE | WRITABLE, READABLE)
     rows, offset = [], HEADERS
     for address, content, kind in zip((0x1000, 0x4000, 0x5000), contents, kinds, strict=True):
         rows.append(
-            pe.SectionHeader(
+            pe_structs.SectionHeader(
                 name=b".%x" % address,
                 virtual_size=len(content) - 16 * (address == 0x1000),
                 address=address,
@@ -42,14 +42,20 @@ def build(*, blocks=(), imports=(0, 0), constants=bytes(range(256)) * 32):
             )
         )
         offset += len(content)
-    header = pe.FileHeader(
+    header = pe_structs.FileHeader(
         signature=pe.SIGNATURE,
         machine=0x8664,
         section_count=3,
-        optional_size=pe.OptionalHeader64.SIZE + 16 * 8,
+        optional_size=pe_structs.OptionalHeader64.SIZE + 16 * 8,
     )
-    optional = pe.OptionalHeader64(magic=pe.MAGIC_64, directory_count=16)
-    parts = (pe.DosHeader(magic=b"MZ", header_offset=64), header, optional, *directories, *rows)
+    optional = pe_structs.OptionalHeader64(magic=pe.MAGIC_64, directory_count=16)
+    parts = (
+        pe_structs.DosHeader(magic=b"MZ", header_offset=64),
+        header,
+        optional,
+        *directories,
+        *rows,
+    )
     return b"".join(part.pack() for part in parts).ljust(HEADERS, b"\0") + b"".join(contents)
 
 
