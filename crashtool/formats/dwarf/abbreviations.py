@@ -15,10 +15,12 @@ MAX_KEPT = 1 << 14  # declarations, of all tables
 WINDOW = 1 << 14  # bytes of a table that are looked at together
 _LEB = rb"[\x80-\xff]{0,9}[\x00-\x7f]"
 # A code, then a tag, whether there are children, attributes with forms, and two zeros.
-# DW_FORM_implicit_const (0x21) has its value with it.
+# DW_FORM_implicit_const (0x21) has its value with it. Each attribute can be read in one way only,
+# else a table that is cut short would be tried in all of them.
 DECLARATION = re.compile(
     rb"(?s)([\x80-\xff]{0,9}[\x01-\x7f])(%(leb)b.(?:[\x01-\x7f][\x01-\x20\x22-\x7f]|"
-    rb"(?!\x00\x00)%(leb)b(?:\x21%(leb)b|(?!\x21)%(leb)b)){0,1024}\x00\x00)" % {b"leb": _LEB}
+    rb"(?!\x00\x00|[\x01-\x7f][\x01-\x20\x22-\x7f])%(leb)b(?:\x21%(leb)b|(?!\x21)%(leb)b)"
+    rb"){0,1024}\x00\x00)" % {b"leb": _LEB}
 )
 
 

@@ -15,7 +15,12 @@ from heapq import merge
 from crashtool.errors import MalformedFile
 from crashtool.formats.dwarf.constants import DW_TAG_partial_unit
 from crashtool.formats.dwarf.forms import DamagedDwarf
-from crashtool.formats.dwarf.ranges import find_ranges, has_addresses
+from crashtool.formats.dwarf.ranges import (
+    MAX_READ_OF_ALL,
+    RangeBudget,
+    find_ranges,
+    has_addresses,
+)
 from crashtool.formats.dwarf.sections import DebugSections
 from crashtool.formats.dwarf.unit_table import UnitTable
 from crashtool.formats.dwarf.units import Header, Unit
@@ -149,19 +154,26 @@ class UnitIndex:
         if self._scan is None:
             rows: list[tuple[int, int, int]] = []
             silent: list[int] = []
+            budget = RangeBudget(MAX_READ_OF_ALL)
             for number, header in enumerate(self.table.headers, 1):
                 if header.may_have_code and header.offset not in self._named:
-                    self._ask(header, rows, silent)
+                    self._ask(header, rows, silent, budget)
                     self.table.let_go(number)
             self._scan = _Scan(_UnitRanges(rows), silent[:MAX_SILENT])
         return self._scan
 
-    def _ask(self, header: Header, rows: list[tuple[int, int, int]], silent: list[int]) -> None:
+    def _ask(
+        self,
+        header: Header,
+        rows: list[tuple[int, int, int]],
+        silent: list[int],
+        budget: RangeBudget,
+    ) -> None:
         try:
             unit = self.table.open(header.offset)
             if unit.tag == DW_TAG_partial_unit or unit.line_program is None:
                 return
-            ranges = find_ranges(unit, unit.values)
+            ranges = find_ranges(unit, unit.values, budget)
         except DamagedDwarf as error:
             self.table.note(error)
             return

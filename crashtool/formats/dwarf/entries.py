@@ -39,6 +39,9 @@ Values: TypeAlias = dict[int, tuple[int, Value]]  # by attribute: form and value
 MAX_UNIT = 1 << 27  # bytes; 3 MB is large, those of link-time optimization may be 100
 MAX_NUMBER = 8  # bytes
 MAX_MARKS = 1 << 14  # of one unit
+MAX_ENDS = 1 << 17  # of large entries, which are kept
+MAX_CODE_BITS = 63
+DEEPEST = 1 << 10  # entries within one another
 MORE = 0x80  # a LEB128 number's bytes but the last have this bit
 # What a value tells of its size, in the place of a number of bytes
 LEB, TEXT, LEB_BLOCK, ANY = -1, -2, -3, -4
@@ -202,6 +205,7 @@ class Entries:
         self.unit = unit
         self.shapes = shapes
         self.marks = Marks()
+        self.ends: dict[int, int] = {}  # of entries that do not say where their sibling is
         size = header.end - header.offset
         if size > MAX_UNIT:
             raise DamagedDwarf(f"a unit of {size} bytes is too large", offset=header.offset)
@@ -248,7 +252,8 @@ class Entries:
     def open(self, offset: int) -> tuple[int, int]:
         """The code at an offset and where what follows it begins; 0 ends the children of one.
 
-        For walks over many entries: IndexError and ValueError where the unit runs out.
+        For walks over many entries: IndexError where the unit runs out, ValueError where it makes
+        no sense.
         """
         data = self.data
         code = data[offset]
@@ -261,6 +266,8 @@ class Entries:
             code |= (data[offset] & MORE - 1) << shift
             shift += 7
             offset += 1
+            if shift > MAX_CODE_BITS:
+                raise ValueError
         return code | data[offset] << shift, offset + 1
 
     def skip(self, offset: int, shape: Shape) -> int:

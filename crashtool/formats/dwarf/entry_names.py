@@ -26,7 +26,7 @@ from crashtool.formats.dwarf.constants import (
     DW_TAG_namespace,
     DW_TAG_subprogram,
 )
-from crashtool.formats.dwarf.entries import Entries, Entry, as_damage
+from crashtool.formats.dwarf.entries import DEEPEST, Entries, Entry, as_damage
 from crashtool.formats.dwarf.forms import ADDRESSED_FROM_UNIT, SUPPLEMENT_REFERENCES, DamagedDwarf
 from crashtool.formats.dwarf.unit_table import UnitTable
 from crashtool.formats.named_tuple import NamedTuple
@@ -167,6 +167,8 @@ def find_parents(entries: Entries, wanted: int) -> list[int]:
                 if not 0 < following <= wanted:
                     following = 0
                     parents.append(offset)
+                    if len(parents) > DEEPEST:
+                        raise DamagedDwarf("entries within entries without end", offset=offset)
             offset = following or entries.skip(start, shape)
     if offset != wanted:
         raise DamagedDwarf("a reference leads into an entry", offset=entries.unit.header.offset)

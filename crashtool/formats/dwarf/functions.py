@@ -83,10 +83,13 @@ class UnitFunctions:
 
     def _list_pieces(self, offsets: Iterator[int]) -> _Pieces:
         rows: list[tuple[int, int, int]] = []
+        self._ranges.begin()
         for offset in offsets:
             try:
                 pieces = self._find_pieces(offset)
             except DamagedDwarf:
+                if self._ranges.is_spent:
+                    raise
                 continue
             rows += ((low, high, offset) for low, high in pieces if self._is_code(low))
             if len(rows) > MAX_FUNCTIONS:
@@ -155,6 +158,7 @@ class UnitFunctions:
         if not function.shape.has_children:
             return
         entries = self._entries
+        self._ranges.begin()
         stop = min(function.next, entries.end)
         offset, count = function.end, 0
         while (

@@ -144,7 +144,7 @@ class SequenceRun:
                 if not self.is_over:
                     continue
                 return
-            if line == last_line and file == last_file and address >= last:
+            if line == last_line and file == last_file and last <= address <= MASK:
                 last = address
                 continue
             if not last <= address <= stop:
@@ -162,7 +162,7 @@ class SequenceRun:
 
     def _begin_piece(self, end: int) -> Rows:
         """End a piece at an address, and begin another."""
-        self.pieces[-1].addresses.append(end)
+        self.pieces[-1].addresses.append(min(end, MASK))
         self.pieces.append(self._make_rows())
         return self.pieces[-1]
 

@@ -12,7 +12,7 @@ from crashtool.formats.named_tuple import NamedTuple
 WITH_OPERATIONS = 4  # from this version on a header has a VLIW's operations per instruction
 DW_LNCT_path, DW_LNCT_directory_index = 1, 2  # DW_LNCT_*
 MAX_FILES = 1 << 18
-MAX_PROGRAM = 1 << 24  # bytes: 0.65 MB were seen
+MAX_PROGRAM = 1 << 22  # bytes: 0.65 MB were seen; each may be a row, of some 150 bytes
 
 
 class SourceFile(NamedTuple):

@@ -14,9 +14,11 @@ from crashtool.formats.dwarf.constants import (
 from crashtool.formats.dwarf.entries import MORE
 from crashtool.formats.dwarf.forms import ADDRESS_INDEXES, Cursor, DamagedDwarf, Value
 from crashtool.formats.dwarf.ranges import (
+    MAX_READ,
     DW_RLE_base_address,
     DW_RLE_offset_pair,
     DW_RLE_start_length,
+    RangeBudget,
     find_list,
     find_ranges,
 )
@@ -33,10 +35,20 @@ class RangeReader:
         self._size = unit.sizes.address
         self._base = 0
         self._lists: Cursor | None = None
+        self._budget = RangeBudget()
         with suppress(DamagedDwarf):  # what needs it says so again
             self._base = unit.low
             if unit.sizes.version >= DWARF_5:
                 self._lists = unit.sections.open("debug_rnglists")
+
+    def begin(self, most: int = MAX_READ) -> None:
+        """Begin a piece of work, which may read so many parts of lists."""
+        self._budget = RangeBudget(most)
+
+    @property
+    def is_spent(self) -> bool:
+        """Whether it has read more than that."""
+        return self._budget.left < 0
 
     def find(
         self, low: Value | None, high: Value | None, ranges: Value | None, forms: tuple[int, ...]
@@ -62,7 +74,7 @@ class RangeReader:
             (DW_AT_low_pc, DW_AT_high_pc, DW_AT_ranges), forms, (low, high, ranges), strict=False
         )
         values = {name: (form, value) for name, form, value in names if value is not None}
-        return find_ranges(self._unit, values)
+        return find_ranges(self._unit, values, self._budget)
 
     def _read_list(  # noqa: C901 (one loop, for its speed)
         self, lists: Cursor, value: int, form: int
@@ -102,6 +114,7 @@ class RangeReader:
                     return None
         except IndexError:
             return None
+        self._budget.take(offset // 2)
         return pairs
 
 

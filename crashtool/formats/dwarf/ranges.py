@@ -20,6 +20,8 @@ from crashtool.formats.dwarf.list_tables import open_list
 from crashtool.formats.dwarf.units import DWARF_5, Unit
 
 MAX_RANGES = 1 << 16  # of one unit
+# That one piece of work may read: many entries may share a list. All of a large unit, or file:
+MAX_READ, MAX_READ_OF_ALL = 1 << 19, 1 << 22
 # DW_RLE_*
 (
     DW_RLE_end_of_list,
@@ -33,19 +35,43 @@ MAX_RANGES = 1 << 16  # of one unit
 ) = range(8)
 
 
+class RangeBudget:
+    """How much of lists of ranges one piece of work may still read."""
+
+    __slots__ = ("left",)
+
+    def __init__(self, left: int = MAX_READ) -> None:
+        self.left = left
+
+    def walk(self) -> Iterator[None]:
+        """Once for each part of a list. DamagedDwarf when too many were read."""
+        for _ in range(MAX_RANGES):
+            self.take(1)
+            yield
+
+    def take(self, count: int) -> None:
+        """Count parts that are read. DamagedDwarf when they are too many."""
+        self.left -= count
+        if self.left < 0:
+            raise DamagedDwarf("lists of ranges without end", offset=0)
+
+
 def has_addresses(values: dict[int, tuple[int, Value]]) -> bool:
     """Whether an entry says where its code is."""
     return DW_AT_ranges in values or (DW_AT_low_pc in values and DW_AT_high_pc in values)
 
 
-def find_ranges(unit: Unit, values: dict[int, tuple[int, Value]]) -> list[tuple[int, int]]:
+def find_ranges(
+    unit: Unit, values: dict[int, tuple[int, Value]], budget: RangeBudget | None = None
+) -> list[tuple[int, int]]:
     """First address and end of each piece of code of an entry by its attributes.
 
     Empty pieces are left out. DamagedDwarf when its list makes no sense.
     """
     form, value = values.get(DW_AT_ranges, (0, None))
     if isinstance(value, int):
-        return [(low, high) for low, high in _walk_pieces(unit, form, value) if low < high]
+        pieces = _walk_pieces(unit, form, value, budget or RangeBudget())
+        return [(low, high) for low, high in pieces if low < high]
     if DW_AT_low_pc not in values or DW_AT_high_pc not in values:
         return []
     low = unit.address(*values[DW_AT_low_pc])
@@ -58,20 +84,22 @@ def find_ranges(unit: Unit, values: dict[int, tuple[int, Value]]) -> list[tuple[
     return [(low, high)] if low < high else []
 
 
-def _walk_pieces(unit: Unit, form: int, value: int) -> Iterator[tuple[int, int]]:
+def _walk_pieces(
+    unit: Unit, form: int, value: int, budget: RangeBudget
+) -> Iterator[tuple[int, int]]:
     if unit.sizes.version >= DWARF_5:
-        return _walk_list(find_list(unit, form, value), unit)
+        return _walk_list(find_list(unit, form, value), unit, budget)
     owner = unit.skeleton
     if owner is not None:  # only a split unit's lists are counted from a base
         value += owner.base(DW_AT_GNU_ranges_base)
     sections = (owner or unit).sections
-    return _walk_old(sections.open("debug_ranges", value), unit)
+    return _walk_old(sections.open("debug_ranges", value), unit, budget)
 
 
-def _walk_old(cursor: Cursor, unit: Unit) -> Iterator[tuple[int, int]]:
+def _walk_old(cursor: Cursor, unit: Unit, budget: RangeBudget) -> Iterator[tuple[int, int]]:
     size = unit.sizes.address
     base, last = unit.low, (1 << 8 * size) - 1
-    for _ in range(MAX_RANGES):
+    for _ in budget.walk():
         low, high = cursor.number(size), cursor.number(size)
         if not low and not high:
             return
@@ -91,9 +119,9 @@ def find_list(unit: Unit, form: int, value: int) -> Cursor:
     )
 
 
-def _walk_list(cursor: Cursor, unit: Unit) -> Iterator[tuple[int, int]]:
+def _walk_list(cursor: Cursor, unit: Unit, budget: RangeBudget) -> Iterator[tuple[int, int]]:
     size, base = unit.sizes.address, unit.low
-    for _ in range(MAX_RANGES):
+    for _ in budget.walk():
         kind = cursor.number(1)
         if kind == DW_RLE_end_of_list:
             return

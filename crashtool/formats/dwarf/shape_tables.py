@@ -25,12 +25,20 @@ class ShapeTables:
     def __init__(self, sections: DebugSections) -> None:
         self._sections = sections
         self._shapes: dict[tuple[Sizes, bytes], Shape | None] = {}
+        self._last: tuple[int, Sizes] | None = None  # what was read last: units may share a table
+        self._last_shapes: dict[int, Shape] = {}
 
     def read(self, table: int, sizes: Sizes) -> dict[int, Shape]:
         """The shapes of the table at an offset by code, up to where it is damaged.
 
         Left out are those of forms that are not known.
         """
+        if self._last != (table, sizes):
+            self._last_shapes = self._read_table(table, sizes)
+            self._last = table, sizes
+        return self._last_shapes
+
+    def _read_table(self, table: int, sizes: Sizes) -> dict[int, Shape]:
         shapes: dict[int, Shape] = {}
         size = PORTION
         while True:

@@ -7,10 +7,13 @@ from collections.abc import Iterator
 from math import inf
 
 from crashtool.formats.dwarf.constants import SCOPES
-from crashtool.formats.dwarf.entries import Entries, Entry, as_damage
+from crashtool.formats.dwarf.entries import DEEPEST, MAX_ENDS, Entries, Entry, as_damage
+from crashtool.formats.dwarf.forms import DamagedDwarf
 
 MAX_CHILDREN = 1 << 16
 MAX_SCOPES = 64
+LARGE = 1 << 10  # bytes of an entry with all inside it, whose end is worth to be kept
+TO_A_KEPT_ONE = 16  # entries within one another, of which one's end is kept
 
 
 def walk_children(entries: Entries, entry: Entry) -> Iterator[Entry]:
@@ -32,20 +35,38 @@ def find_end(entries: Entries, entry: Entry) -> int:
     """Where what is behind an entry and all inside it begins."""
     if not entry.shape.has_children:
         return entry.end
-    if entry.next:
-        return entry.next
-    offset, depth = entry.end, 1
+    end = entry.next or entries.ends.get(entry.offset, 0)
+    if end:
+        return end
     with as_damage(entries.unit.header.offset):
-        while depth:
-            code, start = entries.open(offset)
-            if not code:
-                offset = start
-                depth -= 1
-                continue
-            shape = entries.shapes.known.get(code) or entries.shapes.find(code)
-            following = entries.find_next(start, shape) if shape.has_children else 0
-            depth += shape.has_children and not following
-            offset = following or entries.skip(start, shape)
+        return _pass_children(entries, entry)
+
+
+def _pass_children(entries: Entries, entry: Entry) -> int:
+    """The same by a walk over all that is inside. The ends of some large ones are kept: what is
+    inside them is asked next, and has ends of its own.
+    """
+    offset, depth = entry.end, 1
+    ends, inside = entries.ends, [entry.offset]  # of those whose depth is 1, 17, 33 …
+    while depth:
+        code, start = entries.open(offset)
+        if not code:
+            offset = start
+            if depth % TO_A_KEPT_ONE == 1:
+                begin = inside.pop()
+                if offset - begin >= LARGE and len(ends) < MAX_ENDS:
+                    ends[begin] = offset
+            depth -= 1
+            continue
+        shape = entries.shapes.known.get(code) or entries.shapes.find(code)
+        following = 0
+        if shape.has_children:
+            following = entries.find_next(start, shape) or ends.get(offset, 0)
+            if not following:
+                depth += 1
+                if depth % TO_A_KEPT_ONE == 1:
+                    inside.append(offset)
+        offset = following or entries.skip(start, shape)
     return offset
 
 
@@ -116,5 +137,7 @@ class ScopeIndex:
             if following:
                 self._place = following
                 return
+        if len(self._open) > DEEPEST:
+            raise DamagedDwarf("entries within entries without end", offset=self._place)
         self._open.append(scope)
         self._place = entries.skip(start, shape)

@@ -54,6 +54,7 @@ WANTED = (
 )
 MAX_KEPT = 1 << 18  # names, and texts
 MAX_TREES = 1 << 26  # bytes of units whose trees are kept
+SMALLEST_TREE = 1 << 13  # what a unit counts, at least
 
 
 class _Links(NamedTuple):
@@ -142,7 +143,7 @@ class TreeNames:
         key = table.number, unit.header.offset
         named = self._trees.get(key)
         if named is None or named.unit is not unit:
-            size = unit.header.end - unit.header.offset
+            size = max(SMALLEST_TREE, unit.header.end - unit.header.offset)
             self._kept += size
             if self._kept > MAX_TREES:
                 self._trees.clear()

@@ -32,6 +32,7 @@ from crashtool.formats.dwarf.entry_names import (
 from crashtool.formats.dwarf.tree import ScopeIndex, walk_children
 
 MAX_STEPS = 24  # from type to type
+MAX_PARTS = 1 << 9  # types that one spelling names
 MAX_PARAMETERS = 32
 LONGEST = 1 << 12
 SIGNS = {DW_TAG_pointer_type: "*", DW_TAG_reference_type: "&", DW_TAG_rvalue_reference_type: "&&"}
@@ -69,16 +70,19 @@ class TypeSpelling:
         self._list_counts = list_counts
         self._scopes: dict[tuple[int, int], ScopeIndex] = {}
         self._names: dict[tuple[int, int, int], str] = {}
+        self._parts = 0  # that may still be named
 
     def spell(self, reference: Reference | None) -> str:
         """A type's spelling."""
+        self._parts = MAX_PARTS
         return self._spell(reference, "", MAX_STEPS)[:LONGEST]
 
     def _spell(self, reference: Reference | None, inner: str, left: int) -> str:
         """A type around what stands inside its declarator."""
         if reference is None:
             return _join("void", inner)
-        if not left:
+        self._parts -= 1
+        if not left or self._parts < 0:
             return _join("…", inner)
         tag = reference.entry.shape.tag
         if tag in QUALIFIERS:
@@ -114,7 +118,7 @@ class TypeSpelling:
         for number, child in enumerate(
             entry for entry in children if entry.shape.tag == DW_TAG_formal_parameter
         ):
-            if number >= MAX_PARAMETERS:
+            if number >= MAX_PARAMETERS or self._parts <= 0:
                 yield "…"
                 return
             yield self._spell(self._target(reference._replace(entry=child)), "", left // 2)
@@ -136,7 +140,7 @@ class TypeSpelling:
         if key not in self._names:
             if len(self._names) > 1 << 14:
                 self._names.clear()
-            self._names[key] = self._name(reference)
+            self._names[key] = self._name(reference)[:LONGEST]
         return self._names[key]
 
     def _name(self, reference: Reference) -> str:

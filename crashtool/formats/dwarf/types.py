@@ -84,6 +84,7 @@ if TYPE_CHECKING:
 REFERENCES = ADDRESSED_FROM_UNIT | SUPPLEMENT_REFERENCES | {DW_FORM_ref_addr, DW_FORM_ref_sig8}
 MAX_TYPES = 1 << 14
 MAX_STEPS = 32  # from type to type
+MAX_INNER = 64  # types that must be known to tell of one: elements of elements
 MAX_DIMENSIONS = 8
 MAX_COUNT = 1 << 40
 PASSED = frozenset(
@@ -160,6 +161,7 @@ class DwarfTypes:
     ) -> None:
         self._find_count = find_count
         self._types: dict[tuple[int, int, int], DataType] = {}
+        self._opening: set[tuple[int, int, int]] = set()
         self._units: dict[int, TypeUnits] = {}
         self._definitions: dict[int, DeclaredTypes] = {}
         self._spelling = TypeSpelling(self.follow, self._list_counts)
@@ -203,7 +205,13 @@ class DwarfTypes:
         if key not in self._types:
             if len(self._types) > MAX_TYPES:
                 self._types.clear()
-            self._types[key] = self._open(reference)
+            if key in self._opening or len(self._opening) > MAX_INNER:
+                raise DamagedDwarf("a type is made of itself", offset=reference.entry.offset)
+            self._opening.add(key)
+            try:
+                self._types[key] = self._open(reference)
+            finally:
+                self._opening.discard(key)
         return self._types[key]
 
     def _open(self, reference: Reference) -> DataType:

@@ -24,10 +24,11 @@ from crashtool.formats.dwarf.constants import (
     DW_TAG_subprogram,
     DW_TAG_subroutine_type,
 )
-from crashtool.formats.dwarf.entries import LEB_BLOCK, MORE, TEXT, Entries, Shape
+from crashtool.formats.dwarf.entries import DEEPEST, LEB_BLOCK, MORE, TEXT, Entries, Shape
 from crashtool.formats.dwarf.forms import ADDRESSED_FROM_UNIT, DamagedDwarf
 from crashtool.formats.dwarf.picked_values import Picked, Picker
 from crashtool.formats.dwarf.range_reader import RangeReader
+from crashtool.formats.dwarf.ranges import MAX_READ_OF_ALL
 from crashtool.formats.named_tuple import NamedTuple
 
 WANTED = (
@@ -53,7 +54,6 @@ CODELESS = frozenset(
 )
 SIBLING_SLOT = 7
 MAX_FOUND = 1 << 20  # functions and calls of one unit
-DEEPEST = 1 << 10  # entries within one another
 PLAIN, SHORT_BLOCK, SHORT_TEXT, VARIED, CLOSED, PARENT, CODE = range(7)
 
 
@@ -97,6 +97,7 @@ class UnitTree:
         self._parents: list[int] = []
         self._pickers: dict[int, Picker] = {}
         self._ranges = RangeReader(entries.unit)
+        self._ranges.begin(MAX_READ_OF_ALL)
         self._left = MAX_FOUND
         try:
             self._walk()
@@ -198,6 +199,8 @@ class UnitTree:
         try:
             pieces = self._ranges.find(values[0], values[1], values[2], forms)
         except DamagedDwarf:
+            if self._ranges.is_spent:
+                raise
             pieces = []
         self._left -= 1
         if self._left < 0:

@@ -26,7 +26,7 @@ from crashtool.formats.dwarf.expressions import Scope, Unlocatable, find_place, 
 from crashtool.formats.dwarf.forms import STRING_INDEXES
 from crashtool.formats.dwarf.handed_values import HandedValues
 from crashtool.formats.dwarf.location_lists import find_expression
-from crashtool.formats.dwarf.ranges import find_ranges
+from crashtool.formats.dwarf.ranges import RangeBudget, find_ranges
 from crashtool.formats.dwarf.static_variables import StaticVariables
 from crashtool.formats.dwarf.thread_locals import find_thread_local
 from crashtool.formats.dwarf.tree import walk_children
@@ -119,7 +119,8 @@ class DwarfVariables:
     def _walk_scope(self, scope: Reference, wanted: int) -> Iterator[FoundVariable]:
         """The variables of a function or merged call, then those that only its origin names."""
         told: set[tuple[int, int]] = set()
-        for number, variable in enumerate(_walk_variables(scope, wanted, MAX_BLOCKS)):
+        variables = _walk_variables(scope, wanted, MAX_BLOCKS, RangeBudget())
+        for number, variable in enumerate(variables):
             if number >= MAX_VARIABLES:
                 return
             chain = list(walk_references(variable))
@@ -258,7 +259,9 @@ def _identify(reference: Reference) -> tuple[int, int]:
     return reference.table.number, offset
 
 
-def _walk_variables(scope: Reference, wanted: int, left: int) -> Iterator[Reference]:
+def _walk_variables(
+    scope: Reference, wanted: int, left: int, budget: RangeBudget
+) -> Iterator[Reference]:
     """The variables of a function and of the blocks in it that hold an address."""
     blocks: list[Reference] = []
     for entry in walk_children(scope.entries, scope.entry):
@@ -266,11 +269,11 @@ def _walk_variables(scope: Reference, wanted: int, left: int) -> Iterator[Refere
         if tag in (DW_TAG_formal_parameter, DW_TAG_variable):
             yield scope._replace(entry=entry)
         elif tag == DW_TAG_lexical_block and left:
-            pieces = find_ranges(scope.entries.unit, entry.values)
+            pieces = find_ranges(scope.entries.unit, entry.values, budget)
             if any(low <= wanted < high for low, high in pieces):
                 blocks.append(scope._replace(entry=entry))
     for block in blocks:
-        yield from _walk_variables(block, wanted, left - 1)
+        yield from _walk_variables(block, wanted, left - 1, budget)
 
 
 def _walk_abstract(scope: Reference) -> Iterator[Reference]:

@@ -1,0 +1,50 @@
+"""Small files of DWARF that is written to be expensive cost seconds and some memory, not more."""
+
+import time
+
+import pytest
+
+from crashtool.services.analyze.variables.values import ValueReader
+from crashtool.services.files.scratch import Scratch
+from crashtool.services.symbols.debug_file import open_debug_file
+from tests.damage import attempt
+from tests.formats.dwarf.test_variables import FullMemory
+from tests.services.symbols.test_damaged_debug_files import identify, measure_memory, write_down
+from tests.synth import hostile_dwarf
+from tests.synth.dwarf import LOW, build_file
+
+PLACES = (LOW, LOW + 9, LOW + 0x81)
+MAX_SECONDS = 20.0  # of processor time; a second or two on a machine with nothing else to do
+MAX_MEMORY = 300 << 20
+
+
+def read_values(path):
+    """The number of variables at each place: all that can be asked is."""
+    kind, architecture = identify(path)
+    file = open_debug_file(str(path), kind, architecture)
+    counts = []
+    for address in PLACES:
+        hit = file.find_function(address)
+        scopes = file.find_variables(address)
+        frame = FullMemory(address=address, cfa=0x6000)
+        reader = ValueReader(frame, 8, architecture)
+        rows = [row for scope in scopes for row in scope.variables]
+        for row in rows:
+            assert len(row.type.name) <= 1 << 12
+            reader.read_variable(row.type, row.locate)
+        counts.append((hit is not None, len(rows)))
+    return counts
+
+
+@pytest.mark.parametrize("case", hostile_dwarf.CASES.values(), ids=hostile_dwarf.CASES)
+def test_what_is_written_to_be_expensive_is_given_up_soon(tmp_path, case):
+    path = tmp_path / "case"
+    path.write_bytes(build_file(case()))
+    before, began = measure_memory(), time.process_time()
+
+    attempt(read_values, path)
+    with Scratch() as scratch:
+        attempt(write_down, path, scratch)
+
+    assert time.process_time() - began < MAX_SECONDS
+    assert measure_memory() - before < MAX_MEMORY
