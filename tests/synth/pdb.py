@@ -213,6 +213,7 @@ class PdbBuilder:
         self.modules = []
         self.contributions = []
         self.publics = []
+        self.globals = []
         self.types, self.ids = [], []
         self.optional = {}
         self.sections = [(0x1000, 0x10000)]
@@ -239,6 +240,11 @@ class PdbBuilder:
     def public(self, name, offset, *, section=1, flags=2):
         self.publics.append((section, offset, flags, name))
 
+    def datum(self, name, offset, *, number, section=1, kind=cv.S_GDATA32):
+        """A global variable, which is in no module's symbols."""
+        body = struct.pack("<IIH", number, offset, section) + name.encode() + b"\0"
+        self.globals.append((kind, body, name))
+
     def build(self):
         streams = [b"", b"", b"", b"", b""]
 
@@ -263,14 +269,21 @@ class PdbBuilder:
             table += struct.pack(
                 "<HHiiIHHII", section, 0, offset, size, 0x60000020, module, 0, 0, 0
             )
-        records, places = b"", []
+        records, places, named = b"", [], []
         for section, offset, flags, name in sorted(self.publics):
             places.append(len(records))
+            named.append((name, len(records)))
             body = struct.pack("<IIH", flags, offset, section) + name.encode() + b"\0"
-            body += b"\0" * (-(len(body) + 4) % 4)
-            records += struct.pack("<HH", len(body) + 2, cv.S_PUB32) + body
-        publics = structs.PublicsHeader(map_size=4 * len(places)).pack()
-        publics += b"".join(map(number, places))
+            records += _pack_symbol(cv.S_PUB32, body)
+        table_of_names = _hash_symbols(named)
+        publics = structs.PublicsHeader(
+            hash_size=len(table_of_names), map_size=4 * len(places)
+        ).pack()
+        publics += table_of_names + b"".join(map(number, places))
+        named = []
+        for kind, body, name in self.globals:
+            named.append((name, len(records)))
+            records += _pack_symbol(kind, body)
         optional = [NO_STREAM] * 11
         headers = b"".join(
             structs.PdbSectionHeader(virtual_address=start, virtual_size=size).pack()
@@ -283,6 +296,7 @@ class PdbBuilder:
             signature=-1,
             version=19990903,
             age=1,
+            global_stream=add(_hash_symbols(named)),
             public_stream=add(publics),
             symbol_stream=add(records),
             modules_size=len(rows),
@@ -314,6 +328,27 @@ def _hash_types(rows):
         tag = read_tag(TypeRecord(kind, data, 0))
         buckets.append(hash_name(tag.hashed_name.encode()) % BUCKETS if tag else 0)
     return b"".join(map(number, buckets))
+
+
+def _pack_symbol(kind, body):
+    body += b"\0" * (-(len(body) + 4) % 4)
+    return struct.pack("<HH", len(body) + 2, kind) + body
+
+
+def _hash_symbols(named):
+    """The table of (name, place of its record), as the streams of global and of public symbols
+    have it.
+    """
+    buckets = {}
+    for name, place in named:
+        buckets.setdefault(hash_name(name.encode()) % 4096, []).append(place)
+    rows, starts, bits = b"", b"", 0
+    for bucket in sorted(buckets):
+        bits |= 1 << bucket
+        starts += number(len(rows) // 8 * 12)
+        rows += b"".join(struct.pack("<II", place + 1, 1) for place in buckets[bucket])
+    tail = bits.to_bytes(516, "little") + starts
+    return struct.pack("<4I", 0xFFFFFFFF, 0xEFFE0000 + 19990810, len(rows), len(tail)) + rows + tail
 
 
 def _pack_types(rows, hashes):

@@ -44,6 +44,11 @@ MAX_VARIABLES = 1 << 14  # of one procedure, with the calls merged into it
 MAX_RECORDS = 1 << 19
 IS_ARGUMENT = 1  # CV_LVARFLAGS: fIsParam
 HAS_OPTIMIZED_PLACES = 0x80  # CV_PROCFLAGS: CV_PFLAG_OPTDBGINFO
+# FRAMEPROCSYM: setjmp, exceptions of C++, SEH, asynchronous ones: code that nothing jumps to is
+# entered; and profile-guided layout, which parts functions
+IS_ENTERED = 1 << 1 | 1 << 4 | 1 << 6 | 1 << 9 | 1 << 18
+LLVM = "clang "  # in what compilers of LLVM call themselves, Rust's and vendors', too
+VERSION_REST = 6  # bytes of the back end's version behind its first number
 COMPILER_IS_WITHIN = 1 << 12  # bytes of a module's symbols
 FIRST_NEW_VERSION = 19  # of MSVC's back end; clang writes higher numbers
 EBP_WORD, RETURN_ADDRESS = 4, 8  # bytes
@@ -77,7 +82,8 @@ class ProcedureFrame(NamedTuple):
     address. Bases are numbers of registers, 0 without one.
 
     `is_made`: at the offset that was asked for the frame stands; None where the PDB leaves it open.
-    `is_optimized`: its variables need not be where old records say.
+    `is_optimized`: its variables need not be where old records say. `has_parts`: code of it may be
+    elsewhere, or be entered by an exception's handler, which the code does not show.
     """
 
     local_base: int
@@ -85,19 +91,30 @@ class ProcedureFrame(NamedTuple):
     size: int
     is_made: bool | None
     is_optimized: bool
+    has_parts: bool = False
+
+
+class Compiler(NamedTuple):
+    """What a module was compiled by. `is_old`: it has old records for all it compiles, optimized
+    code, too, as MSVC had before Visual Studio 2015 (/Zo). `is_llvm`: its functions are in one
+    piece.
+    """
+
+    is_old: bool
+    is_llvm: bool
 
 
 def read_frame(
-    data: bytes, inner: int, bases: tuple[int, ...], *, is_old_compiler: bool
+    data: bytes, inner: int, bases: tuple[int, ...], compiler: Compiler
 ) -> ProcedureFrame:
     """The frame of the procedure whose records these are, at an offset from its start.
 
     `bases`: the registers that S_FRAMEPROC means by its two bits; MSVC writes it behind the
-    variables, clang before them. `is_old_compiler`: it has old records for all it compiles.
+    variables, clang before them.
     """
     procedure = ProcSym.read(data)
     flags = size = 0
-    optimized = is_old_compiler or bool(procedure.flags & HAS_OPTIMIZED_PLACES)
+    optimized = compiler.is_old or bool(procedure.flags & HAS_OPTIMIZED_PLACES)
     for record, head in walk_records(data):
         if head.kind == cv.S_FRAMEPROC:
             sym = FrameProcSym.read(data, record)
@@ -105,26 +122,30 @@ def read_frame(
         optimized = optimized or head.kind in (cv.S_LOCAL, cv.S_REGISTER)
     made = procedure.debug_start <= inner <= procedure.debug_end if procedure.debug_end else None
     return ProcedureFrame(
-        bases[flags >> LOCAL_BASE & 3], bases[flags >> ARGUMENT_BASE & 3], size, made, optimized
+        bases[flags >> LOCAL_BASE & 3],
+        bases[flags >> ARGUMENT_BASE & 3],
+        size,
+        made,
+        optimized,
+        has_parts=optimized and not (compiler.is_llvm and not flags & IS_ENTERED),
     )
 
 
-def is_old_compiler(stream: MsfStream) -> bool:
-    """Whether a module's compiler says of optimized code, too, where variables are for ever.
-
-    Since Visual Studio 2015 MSVC has places of their own for it (/Zo). A module that does not name
-    its compiler counts as such.
-    """
+def read_compiler(stream: MsfStream) -> Compiler:
+    """What a module says that it was compiled by; one that says nothing counts as old."""
     data = stream.read(SIGNATURE_SIZE, COMPILER_IS_WITHIN)
     offset = 0
     while offset + RecordHead.SIZE <= len(data):
         head = RecordHead.read(data, offset)
         if head.kind == cv.S_COMPILE3:
-            return Compile3Sym.read(data, offset).back_major < FIRST_NEW_VERSION
+            version = Compile3Sym.read(data, offset).back_major
+            name = stream.read_string(SIGNATURE_SIZE + offset + Compile3Sym.SIZE + VERSION_REST)
+            return Compiler(version < FIRST_NEW_VERSION, LLVM in name)
         if head.kind == cv.S_COMPILE2:
-            return Compile2Sym.read(data, offset).back_major < FIRST_NEW_VERSION
+            version = Compile2Sym.read(data, offset).back_major
+            return Compiler(version < FIRST_NEW_VERSION, is_llvm=False)
         offset += max(head.size + 2, RecordHead.SIZE)
-    return True
+    return Compiler(is_old=True, is_llvm=False)
 
 
 def read_locals(

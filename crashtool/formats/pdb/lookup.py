@@ -49,6 +49,7 @@ class OpenModule:
 
     def __init__(self, lookup: PdbLookup, module: DbiModule) -> None:
         self.stream = lookup.file.open_stream(module.stream)
+        self.symbols_size = min(module.symbols_size, len(self.stream))
         self.code = ModuleCode(self.stream, module.symbols_size)
         start = module.symbols_size + module.old_lines_size
         self.lines = LineTables(self.stream, start, module.lines_size, lookup.read_name)
@@ -73,15 +74,15 @@ class PdbLookup:
     def __init__(self, data: Content) -> None:
         """MalformedFile when it has no debug information, or damaged one."""
         self.file = MultiStreamFile(data)
-        self._dbi = DebugInformation(self.file)
+        self.dbi = DebugInformation(self.file)
         self._named = read_info(self.file).named
         self._strings = self.file.open_stream(self._named.get(NAMES, NO_STREAM))
-        self._map = AddressMap(self._dbi)
-        self._publics = Publics(self.file, self._dbi)
+        self._map = AddressMap(self.dbi)
+        self.publics = Publics(self.file, self.dbi)
         self.problems: list[str] = []
         self.types = self._open_types(TPI_STREAM)
         self.ids = self._open_types(IPI_STREAM)
-        self._frames = None if self._map.is_rewritten else FrameTable(self._dbi, self.read_name)
+        self._frames = None if self._map.is_rewritten else FrameTable(self.dbi, self.read_name)
         self._modules: dict[int, OpenModule | None] = {}
         self._exports: dict[str, dict[int, int]] = {}
 
@@ -101,7 +102,7 @@ class PdbLookup:
         """Everyone's number of what a module exports under its own; None where there is none."""
         key = module.lower()
         if key not in self._exports:
-            names = [module_info.name.lower() for module_info in self._dbi.modules]
+            names = [module_info.name.lower() for module_info in self.dbi.modules]
             opened = self._open_module(names.index(key)) if key in names else None
             self._exports[key] = opened.lines.read_exports() if opened else {}
         return self._exports[key].get(number)
@@ -110,13 +111,18 @@ class PdbLookup:
         """A module with a stream; None without, or when it is damaged, which is noted."""
         if index not in self._modules:
             self._modules[index] = None  # also while it is being opened
-            modules = self._dbi.modules
+            modules = self.dbi.modules
             if index < len(modules) and self.file.get_size(modules[index].stream) > SIGNATURE_SIZE:
                 try:
                     self._modules[index] = OpenModule(self, modules[index])
                 except MalformedFile as error:
                     self.problems.append(f"{error.what} (module {modules[index].name})")
         return self._modules[index]
+
+    def open_module_at(self, section: int, offset: int) -> OpenModule | None:
+        """The module that code or data are from; None for padding, and where it has no symbols."""
+        contribution = self.dbi.find_contribution(section, offset)
+        return self._open_module(contribution.module) if contribution else None
 
     def walk_modules(self) -> Iterator[OpenModule]:
         """The modules that have symbols and are sound, one after the other; none is kept."""
@@ -125,7 +131,7 @@ class PdbLookup:
 
     def walk_numbered(self) -> Iterator[tuple[int, OpenModule]]:
         """The same, each with the number that contributions have for it."""
-        for index in range(len(self._dbi.modules)):
+        for index in range(len(self.dbi.modules)):
             module = self._open_module(index)
             self._modules.pop(index, None)
             if module is not None:
@@ -133,12 +139,16 @@ class PdbLookup:
 
     def find_contribution(self, section: int, offset: int) -> Contribution | None:
         """What lies at an offset of a section; for those who ask often."""
-        self._dbi.sort_contributions()
-        return self._dbi.find_contribution(section, offset)
+        self.dbi.sort_contributions()
+        return self.dbi.find_contribution(section, offset)
 
     def list_sections(self) -> list[tuple[int, int]]:
         """Start and size of each section, of the program as it was linked."""
         return self._map.sections
+
+    def find_section(self, address: int) -> tuple[int, int] | None:
+        """The section of an address, and the offset in it; None where none is."""
+        return self._map.find_section(address)
 
     def find_address(self, section: int, offset: int) -> int | None:
         """The address of an offset in a section; None where it is nowhere in the image."""
@@ -146,21 +156,19 @@ class PdbLookup:
 
     def walk_public_code(self) -> Iterator[int]:
         """The addresses of public symbols that are functions."""
-        for public in self._publics.walk_code():
+        for public in self.publics.walk_code():
             address = self._map.find_address(*public)
             if address is not None:
                 yield address
 
     def walk_publics(self) -> Iterator[tuple[int, int]]:
         """Section and offset of each public symbol of code, none twice."""
-        return (
-            public for public in self._publics.walk_positions() if self._map.has_code(public[0])
-        )
+        return (public for public in self.publics.walk_positions() if self._map.has_code(public[0]))
 
     def name_public(self, address: int) -> str:
         """The last public symbol at an address of the image, or before it; "" without."""
         position = self._map.find_section(address)
-        public = self._publics.find(*position) if position else None
+        public = self.publics.find(*position) if position else None
         return public.name if public else ""
 
     def walk_frame_data(self) -> Iterator[FrameData]:
@@ -198,9 +206,9 @@ class PdbLookup:
         None for other code. MalformedFile when it is damaged.
         """
         position = self._map.find_section(address)
-        if position is None or self._dbi.head.machine == MANAGED:
+        if position is None or self.dbi.head.machine == MANAGED:
             return None
-        contribution = self._dbi.find_contribution(*position)
+        contribution = self.dbi.find_contribution(*position)
         module = self._open_module(contribution.module) if contribution else None
         symbol = module.code.find(*position) if module else None
         if module is None or symbol is None or symbol.kind not in cv.PROCEDURES:
@@ -212,7 +220,7 @@ class PdbLookup:
     @property
     def machine(self) -> int:
         """The machine that the code is for (winnt.h, IMAGE_FILE_MACHINE_*)."""
-        return self._dbi.head.machine
+        return self.dbi.head.machine
 
     def note(self, error: MalformedFile) -> None:
         """Damage that costs an answer goes to `problems`."""
@@ -221,9 +229,9 @@ class PdbLookup:
 
     def _find_locations(self, address: int) -> list[CodeLocation]:
         position = self._map.find_section(address)
-        if position is None or self._dbi.head.machine == MANAGED:
+        if position is None or self.dbi.head.machine == MANAGED:
             return []
-        contribution = self._dbi.find_contribution(*position)
+        contribution = self.dbi.find_contribution(*position)
         module = self._open_module(contribution.module) if contribution else None
         line = module.lines.find_line(*position) if module else None
         if self._map.is_inserted(address):
@@ -252,7 +260,7 @@ class PdbLookup:
         record = ProcSym.read(module.stream.read(symbol.record, ProcSym.SIZE))
         name = module.stream.read_string(symbol.record + ProcSym.SIZE)
         if name.startswith("@"):  # an assembler's
-            name = undecorate(name, self._dbi.head.machine)
+            name = undecorate(name, self.dbi.head.machine)
         try:
             if symbol.kind in cv.ID_PROCEDURES:
                 return name + module.names.list_arguments_by_id(record.type)
@@ -285,7 +293,7 @@ class PdbLookup:
         whose name is not known.
         """
         section, offset = position
-        public = self._publics.find(section, offset) if contribution else None
+        public = self.publics.find(section, offset) if contribution else None
         start = module.code.find_last_start(section, offset) if module else None
         if (
             public is None

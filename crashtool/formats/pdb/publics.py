@@ -53,6 +53,18 @@ class Publics:
         name = self._records.read_string(record + PublicSym.SIZE)
         return Public(undecorate(name, self._machine), section, symbol.offset)
 
+    def walk_last(self, section: int, offset: int) -> Iterator[Public]:
+        """All public symbols at the last address of a section that has one at an offset or before
+        it.
+        """
+        last = self.find(section, offset)
+        at = bisect_right(range(self._count), (section, offset), key=self._read_position)
+        while last is not None and at and self._read_position(at - 1) == last[1:]:
+            at -= 1
+            record = self._find_record(at)
+            name = self._records.read_string(record + PublicSym.SIZE)
+            yield last._replace(name=undecorate(name, self._machine))
+
     def walk_code(self) -> Iterator[tuple[int, int]]:
         """Section and offset of each public symbol that is a function."""
         for index in range(self._count):

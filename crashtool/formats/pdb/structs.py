@@ -202,6 +202,22 @@ class PublicsHeader(Record):
     rest: Bytes20
 
 
+class GlobalsHeader(Record):
+    """A table of symbols by their names (gsi.h, GSIHashHdr): sizes in bytes."""
+
+    signature: U32
+    version: U32
+    rows_size: U32
+    buckets_size: U32
+
+
+class HashRow(Record):
+    """A row of it (gsi.h, HRFile): where the symbol's record is, plus one."""
+
+    place: U32
+    references: U32
+
+
 class SubsectionHead(Record):
     """A part of a module's C13 data (cvinfo.h, CV_DebugSSubsectionHeader_t)."""
 

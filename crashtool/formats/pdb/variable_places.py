@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,8 @@ from crashtool.formats.pdb.definition_ranges import (
     SymbolPlace,
     Untold,
 )
-from crashtool.formats.pdb.registers import STACKS, VFRAME, find_register
+from crashtool.formats.pdb.registers import I386, STACKS, VFRAME, find_register
+from crashtool.formats.pdb.thread_storage import INDEX, INDEX_DECORATED, find_thread_local
 from crashtool.formats.variables.places import (
     ConstantPlace,
     LostPlace,
@@ -39,18 +41,21 @@ CONSTANT_SIZE = 16
 MAX_DEPTH = 16  # of members within members
 NOWHERE = LostPlace("optimized_out", "the PDB has no place for it at this instruction")
 NO_BYTES = LostPlace("optimized_out", "the PDB has no place for this part at this instruction")
-OF_THREAD = LostPlace("unknown", "it is thread-local, and where each thread keeps it is not known")
 NO_FRAME = LostPlace("unknown", "the PDB's frame data do not lead to the frame's base here")
 MAKES_FRAME = LostPlace("unknown", "the function is making or taking down its frame here")
 
 
 class CodePoint(NamedTuple):
-    """An address from the image's base, and what its procedure says of the frame there."""
+    """An address from the image's base, and what its procedure says of the frame there.
+
+    `find_named`: the address of a variable by its name and that of its public symbol.
+    """
 
     lookup: PdbLookup
     machine: int
     address: int
     frame: ProcedureFrame
+    find_named: Callable[[str, str], int | None]
 
 
 def find_place(symbol: LocalSymbol, type_: DataType, point: CodePoint, frame: FrameView) -> Place:
@@ -143,7 +148,9 @@ def _locate(recorded: SymbolPlace, size: int | None, point: CodePoint, frame: Fr
 
 def _locate_static(section: InSection, point: CodePoint, frame: FrameView) -> Place:
     if section.is_of_thread:
-        return OF_THREAD
+        index = point.find_named(INDEX, INDEX_DECORATED if point.machine == I386 else INDEX)
+        index_address = None if index is None else frame.base + index
+        return find_thread_local(section.offset, index_address, point.machine, frame)
     address = point.lookup.find_address(section.section, section.offset)
     if address is None:
         return LostPlace("unknown", "its section is none of the program's")

@@ -6,14 +6,16 @@ from typing import TYPE_CHECKING
 
 from crashtool.errors import MalformedFile
 from crashtool.formats.pdb.data_types import DataTypes
+from crashtool.formats.pdb.definition_ranges import InSection, LocalPart
 from crashtool.formats.pdb.inline_sites import read_procedure
 from crashtool.formats.pdb.local_symbols import (
     LocalSymbol,
-    is_old_compiler,
+    read_compiler,
     read_frame,
     read_locals,
 )
 from crashtool.formats.pdb.registers import FRAME_BASES, I386, NO_BASES
+from crashtool.formats.pdb.static_data import StaticData, bare_name
 from crashtool.formats.pdb.type_hash import TypeDefinitions
 from crashtool.formats.pdb.variable_places import CodePoint, find_place
 from crashtool.formats.variables.data_type import DataType
@@ -34,6 +36,7 @@ class PdbVariables:
         self._lookup = lookup
         self._definitions = TypeDefinitions(lookup.types)
         self._types: dict[OpenModule, DataTypes] = {}
+        self._statics: StaticData | None = None
 
     def find(self, address: int) -> list[FoundScope]:
         """Those of each merged call, innermost first, then of the function; as many as
@@ -55,20 +58,20 @@ class PdbVariables:
             return []
         machine = self._lookup.machine
         bases = FRAME_BASES.get(machine, NO_BASES)
-        is_old = is_old_compiler(module.stream)
+        compiler = read_compiler(module.stream)
         inner = position[1] - symbol.offset
-        frame = read_frame(data, inner, bases, is_old_compiler=is_old)
+        frame = read_frame(data, inner, bases, compiler)
         owners = [0, *(site.record for site in sites)]
-        point = CodePoint(self._lookup, machine, address, frame)
+        point = CodePoint(self._lookup, machine, address, frame, self._find_named)
         scopes: dict[int, list[FoundVariable]] = {owner: [] for owner in owners}
         for local in read_locals(data, position, frozenset(owners), frame):
             if local.owner in scopes and not local.name.startswith(OWN_PREFIX):
                 scopes[local.owner].append(self._describe(module, local, point))
         code: tuple[tuple[int, int], ...] = ()
-        if not frame.is_optimized:  # optimized code may have parts elsewhere, as MSVC's has
+        if not frame.has_parts:
             start = address - inner
             code = ((start, start + symbol.length),)
-        return [
+        found_scopes = [
             FoundScope(
                 tuple(sorted(scopes[owner], key=lambda variable: ORDER.index(variable.kind))),
                 () if owner else code,
@@ -76,6 +79,32 @@ class PdbVariables:
             )
             for owner in reversed(owners)
         ]
+        found_scopes[-1] = found_scopes[-1]._replace(
+            find_static=lambda place: self._find_static(module, place, point)
+        )
+        return found_scopes
+
+    def _find_static(
+        self, module: OpenModule, address: int, point: CodePoint
+    ) -> FoundVariable | None:
+        """The variable in no function that an address is in, with the type that it has there."""
+        datum = self._open_statics().find(address)
+        if datum is None:
+            return None
+        place = InSection(datum.section, datum.offset)
+        symbol = LocalSymbol(bare_name(datum.name), "static", datum.type, 0, (LocalPart(place),))
+        variable = self._describe(module, symbol, point)
+        start = self._lookup.find_address(datum.section, datum.offset)
+        is_inside = start is not None and 0 <= address - start < (variable.type.size or 0)
+        return variable if is_inside else None
+
+    def _find_named(self, name: str, public: str) -> int | None:
+        return self._open_statics().find_named(name, public)
+
+    def _open_statics(self) -> StaticData:
+        if self._statics is None:
+            self._statics = StaticData(self._lookup)
+        return self._statics
 
     def _describe(self, module: OpenModule, symbol: LocalSymbol, point: CodePoint) -> FoundVariable:
         try:
@@ -87,7 +116,8 @@ class PdbVariables:
         def locate(frame: FrameView) -> Place:
             return find_place(symbol, type_, point, frame)
 
-        return FoundVariable(symbol.name, symbol.kind, type_, locate)
+        name = bare_name(symbol.name) if symbol.kind == "static" else symbol.name
+        return FoundVariable(name, symbol.kind, type_, locate)
 
     def _open_types(self, module: OpenModule) -> DataTypes:
         if module not in self._types:

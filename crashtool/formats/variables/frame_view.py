@@ -33,7 +33,8 @@ class FrameView(Protocol):
     `base`: where its module is loaded; `address`: the instruction that was looked up, in a caller
     the call; `return_address`: where it goes on, None when it did not call. `answers`: room for
     what the reader of a debug file has learnt of this frame. `thread`: None where the dump does not
-    tell the thread pointer.
+    tell the thread pointer. `teb`: where the thread's environment block of Windows is, 0 where that
+    is not known.
     """
 
     base: int
@@ -41,6 +42,7 @@ class FrameView(Protocol):
     return_address: int | None
     answers: dict[object, object]
     thread: ThreadStorage | None
+    teb: int
 
     def read_register(self, name: str) -> bytes | None:
         """A register's bytes, the lowest first, whole; None when the walk does not know it.

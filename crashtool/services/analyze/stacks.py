@@ -20,6 +20,7 @@ from crashtool.model.module import Module
 from crashtool.services.analyze.module_map import ModuleMap
 from crashtool.services.analyze.stack_ends import FRAMES_OF_AN_END, find_gap, keep_both_ends
 from crashtool.services.analyze.walked_dump import (
+    find_environment_block,
     find_executable_map,
     find_kept_halves,
     find_machine,
@@ -199,7 +200,8 @@ class _Walks:
         vectors = find_vectors(self.dump, thread.id, is_crashed=self._is_crashed(thread))
         gap = FRAMES_OF_AN_END if left_out else None
         storage = find_thread_storage(self.dump, self.report, thread.id)
-        stack = WalkedStack(steps, frames, machine, gap, vectors, storage)
+        block = find_environment_block(self.dump, self.report, thread.id)
+        stack = WalkedStack(steps, frames, machine, gap, vectors, storage, block)
         if self._is_crashed(thread):
             self.crashed_stack = stack
         return add_variables(stack, self.dump.memory, self._find_loaded, self.variables)
@@ -303,11 +305,13 @@ class _Walks:
         """The instruction that crashed, with what it touched; "" when its code is not known.
 
         "" also where none crashed: behind a signal that was sent, or a raised exception, it is the
-        one after a system call.
+        one after a system call; and where the thread has gone to what is no code.
         """
         thread = self.report.crashed_thread
         registers = thread.registers if thread else None
         if registers is None or not crash.reason.is_crash or _is_raised(crash):
+            return ""
+        if crash.reason.access == "execute":
             return ""
         if not self.read_code(registers.instruction_pointer, 1):
             return ""

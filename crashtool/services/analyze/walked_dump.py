@@ -64,8 +64,19 @@ def find_thread_storage(
     """
     if report.system is None or report.system.platform not in LINUX or not report.modules:
         return None
-    pointer = next((thread.teb for thread in dump.threads if thread.id == thread_id), 0)
+    pointer = _find_block(dump, thread_id)
     return ThreadStorage(pointer, report.modules[0].base) if pointer else None
+
+
+def find_environment_block(dump: Minidump, report: CrashReport, thread_id: int) -> int:
+    """Where a thread of Windows has its environment block (Teb); 0 where that is not known."""
+    if report.system is None or report.system.platform != "windows":
+        return 0
+    return _find_block(dump, thread_id)
+
+
+def _find_block(dump: Minidump, thread_id: int) -> int:
+    return next((thread.teb for thread in dump.threads if thread.id == thread_id), 0)
 
 
 def find_executable_map(dump: Minidump) -> Callable[[int], bool | None]:

@@ -147,6 +147,22 @@ def test_hostile_symbols_break_nothing(corpus, truth, tmp_path):
     assert report.symbols
 
 
+@pytest.mark.parametrize(("access", "is_shown"), [(0, True), (8, False)])
+def test_memory_that_no_code_may_be_in_has_no_instruction(access, is_shown):
+    """A null function pointer was called: bytes that a dump has there were never taken for code."""
+    registers = {"rip": 0x401000, "rsp": 0x7000, "rbp": 0x7040}
+    builder = MinidumpBuilder().add_system("windows", "x86_64")
+    builder.add_thread(7, registers=registers, stack=(0x7000, bytes(64)))
+    builder.add_memory(0x401000, bytes(32))
+    parameters = [access, 0x401000]
+    builder.set_exception(7, 0xC0000005, 0x401000, registers=registers, parameters=parameters)
+    dump = Minidump(builder.pack())
+
+    crash = walk_stacks(dump, analyze(dump, "crash.dmp"), None).crash
+
+    assert bool(crash.instruction) is is_shown
+
+
 @pytest.mark.parametrize(
     ("platform", "code", "flags", "shown"),
     [

@@ -40,6 +40,7 @@ class PointView:
         self.return_address: int | None = None
         self.answers: dict[object, object] = {}
         self.thread = view.thread
+        self.teb = view.teb
         self._view = view
         self._point = point
         self._known = values

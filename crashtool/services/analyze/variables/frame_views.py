@@ -41,6 +41,7 @@ class StackFrameView:
         self.is_proven = is_proven
         self.vectors: Mapping[str, bytes] = {}
         self.thread: ThreadStorage | None = None
+        self.teb = 0
         self.find_scopes: Callable[[], Sequence[FoundScope]] = tuple
         self._registers = step.registers
         self._width = machine.width

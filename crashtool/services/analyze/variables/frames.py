@@ -34,7 +34,7 @@ class WalkedStack(NamedTuple):
 
     `gap`: the number of the first frame behind those that were left out, None when none was.
     `vectors`: the registers of 128 bits of the innermost. `thread`: where the thread has what is
-    its own, None when that is not known.
+    its own, None when that is not known; `teb`: its environment block of Windows, 0 without one.
     """
 
     steps: Sequence[StackFrame]
@@ -43,6 +43,7 @@ class WalkedStack(NamedTuple):
     gap: int | None
     vectors: Mapping[str, bytes]
     thread: ThreadStorage | None = None
+    teb: int = 0
 
 
 class KnownMemory:
@@ -96,7 +97,7 @@ def add_variables(
 
     for number, view in enumerate(views):
         view.find_scopes = partial(find_scopes, number)
-        view.thread = stack.thread
+        view.thread, view.teb = stack.thread, stack.teb
     budget = ValueBudget()
     count = min(len(stack.frames), MAX_FRAMES if wanted.all_frames else 1)
     frames = list(stack.frames)
