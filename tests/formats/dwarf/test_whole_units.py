@@ -62,7 +62,7 @@ def test_a_part_that_openmp_makes_is_named_as_for_linkers(tmp_path):
     need_programs("g++", "-fopenmp")
     command = ["g++", "-std=c++17", "-g", "-O1", "-fopenmp", "-shared", "-fPIC", "-o", "part.so"]
     run_tool(*command, SOURCES / "second.cc", cwd=tmp_path)
-    sections = open_debug_sections((tmp_path / "part.so").read_bytes())
+    sections = open_all_sections((tmp_path / "part.so").read_bytes())
     table, names = UnitTable(sections), TreeNames(sections.code)
     trees = [names.open(table, table.open(header.offset)) for header in table.headers]
 

@@ -9,7 +9,7 @@ import zipfile
 import pytest
 import requests
 
-from crashtool.services.receiver import app, incoming_report, symbol_folder
+from crashtool.services.receiver import incoming_report, symbol_folder, web_server
 from crashtool.services.receiver.app import start_receiver
 from crashtool.services.receiver.received_report import DumpPage
 from tests.services.receiver.conftest import connect, wait_until
@@ -22,9 +22,9 @@ HEAD = b"POST /u/t/minidump HTTP/1.1\r\nHost: 127.0.0.1\r\n"
 @pytest.fixture
 def strict(tmp_path, monkeypatch):
     """A receiver that has little patience: (it, what it said)."""
-    monkeypatch.setattr(app, "HEAD_SECONDS", 0.3)
-    monkeypatch.setattr(app, "BODY_SECONDS", 0.3)
-    monkeypatch.setattr(app, "WATCH_SECONDS", 0.05)
+    monkeypatch.setattr(web_server, "HEAD_SECONDS", 0.3)
+    monkeypatch.setattr(web_server, "BODY_SECONDS", 0.3)
+    monkeypatch.setattr(web_server, "WATCH_SECONDS", 0.05)
     said = []
     with start_receiver(tmp_path, on_exchange=lambda row: said.append(row.what)) as receiver:
         yield receiver, said
