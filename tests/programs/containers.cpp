@@ -16,6 +16,8 @@
 #include <stack>
 #include <string>
 #include <string_view>
+#include <bitset>
+#include <cstring>
 #include <tuple>
 #include <unordered_map>
 #include <unordered_set>
@@ -28,13 +30,17 @@ struct Point { int x, y; };
 static size_t *words_of(void *object) { return (size_t *)object; }
 
 // What a crash in the middle of a change, or a stray write, leaves behind.
+struct Nothing {};
+
 static void spoil() {
 #ifdef __GLIBCXX__
   static std::list<int> shorter{1, 2}, longer{1, 2}, ring{1, 2, 3};
   static std::map<int, int> counted{{1, 1}, {2, 2}};
   static std::unordered_set<int> hashed{1, 2};
   static std::deque<int> unbounded{1, 2};
-  static std::vector<int> reversed{1, 2};
+  static std::vector<int> reversed{1, 2}, roomless{1, 2}, unset;
+  static std::string cramped = "abc", crowded(40, 'c');
+  static std::bitset<10> beyond;
   static std::variant<int, double> strange{1};
   words_of(&shorter)[2] = 1;
   words_of(&longer)[2] = 99;
@@ -42,6 +48,11 @@ static void spoil() {
   words_of(&counted)[5] = 1000;
   words_of(&hashed)[3] = 5000;
   words_of(&unbounded)[1] = 0;
+  words_of(&roomless)[2] -= 4;
+  memset((void *)&unset, 0xcc, sizeof unset);
+  words_of(&cramped)[1] = 16;
+  words_of(&crowded)[2] = 39;
+  words_of(&beyond)[0] = 1 << 10;
   words_of(&reversed)[1] = words_of(&reversed)[0] - 4;
   ((char *)&strange)[8] = 9;
 #endif
@@ -73,6 +84,8 @@ int main() {
   static std::vector<bool> bits{true, false, true}, many_bits(70, true);
   static std::variant<int, double, std::string> first{3}, last{std::string("text")};
   static std::tuple<int, std::string, double> tuple{1, "t", 2.5};
+  static std::tuple<int, Nothing> half{6, {}};
+  static std::bitset<10> flags("0001010011");
   static std::function<int(int)> callable;
   static std::any anything;
   static std::stack<int> stack;
@@ -91,7 +104,7 @@ int main() {
          empty.size() + wide.size() + none.size() + sole->x + !null + *shared + *some +
          nothing.has_value() + ages.size() + exact.size() + triple[0] + chain.size() + table.size() +
          hashes.size() + queue.size() + unused.size() + !forward.empty() + nowhere.empty() + bits.size() +
-         many_bits.size() + first.index() + last.index() + std::get<0>(tuple) + !callable +
+         many_bits.size() + first.index() + last.index() + std::get<0>(tuple) + std::get<0>(half) + flags.count() + !callable +
          anything.has_value() + stack.size() + heap.size() + (int)number.real() + atomic + nobody.size() +
          alive.expired() + dead.expired() + taken.size() + escapes[0];
 }

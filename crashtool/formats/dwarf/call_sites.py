@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from crashtool.formats.dwarf.constants import (
     DW_AT_abstract_origin,
     DW_AT_call_origin,
+    DW_AT_call_parameter,
     DW_AT_call_return_pc,
     DW_AT_call_tail_call,
     DW_AT_call_target,
@@ -181,6 +182,24 @@ def find_rule(call: Reference, expression: bytes) -> bytes | None:
         if not is_it and register is not None and isinstance(place, bytes):
             is_it = find_register(place) == register
         if is_it:
+            return _read_rule(entry)
+    return None
+
+
+def find_parameter_rule(call: Reference, parameter: Reference) -> bytes | None:
+    """How the caller computes a parameter that is handed over in no place: a function that the
+    compiler has made for its callers knows it. None: not told.
+    """
+    wanted = set(map(_identify, walk_references(parameter)))
+    for entry in walk_children(call.entries, call.entry):
+        tag = entry.shape.tag
+        if tag not in (DW_TAG_call_site_parameter, DW_TAG_GNU_call_site_parameter):
+            continue
+        is_new = tag == DW_TAG_call_site_parameter
+        attribute = DW_AT_call_parameter if is_new else DW_AT_abstract_origin
+        given = call._replace(entry=entry)
+        target = follow(given, attribute) if attribute in entry.values else None
+        if target and not wanted.isdisjoint(map(_identify, walk_references(target))):
             return _read_rule(entry)
     return None
 

@@ -101,6 +101,7 @@ DW_AT_containing_type = 0x1D
 DW_AT_call_return_pc = 0x7D
 DW_AT_call_value = 0x7E
 DW_AT_call_origin = 0x7F
+DW_AT_call_parameter = 0x80
 DW_AT_call_tail_call = 0x82
 DW_AT_call_target = 0x83
 DW_AT_GNU_call_site_value = 0x2111

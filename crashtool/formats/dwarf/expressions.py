@@ -64,6 +64,10 @@ def _refuse_thread_local(_: int) -> NoReturn:
     raise Unlocatable("unknown", "it is of the thread")
 
 
+def _refuse_parameter(_: int) -> NoReturn:
+    raise Unlocatable("unknown", "it is of a function's caller")
+
+
 class Scope(NamedTuple):
     """What an expression may refer to: the frame, the unit that it stands in, and what only others
     can tell. Each of them raises Unlocatable.
@@ -80,6 +84,7 @@ class Scope(NamedTuple):
     find_stack_type: Callable[[int], StackType]
     find_pointee: Callable[[int, int], PointeePlace]
     find_thread_local: Callable[[int], int] = _refuse_thread_local
+    find_parameter: Callable[[int], bytes] = _refuse_parameter
 
 
 def find_place(expression: bytes, scope: Scope) -> Place:
@@ -275,6 +280,11 @@ class _LocationMachine:
         else:
             self.push_item(kind.unpack(content))
 
+    def push_parameter(self) -> None:
+        """What the caller computes for a parameter, an entry of this unit."""
+        content = self.scope.find_parameter(self.cursor.number(4))
+        self.push(int.from_bytes(content[: self.width], "little"))
+
     def push_cfa(self) -> None:
         cfa = self.scope.frame.cfa
         if cfa is None:
@@ -385,6 +395,7 @@ OPERATIONS: dict[int, Callable[[_LocationMachine], None]] = {
     0xA8: lambda it: it.convert(keeps_bits=False),  # DW_OP_convert
     0xA9: lambda it: it.convert(keeps_bits=True),  # DW_OP_reinterpret
     0xE0: _LocationMachine.push_thread_local,  # DW_OP_GNU_push_tls_address
+    0xFA: _LocationMachine.push_parameter,  # DW_OP_GNU_parameter_ref
     0xF0: _lose_uninitialized,  # DW_OP_GNU_uninit
 }
 for old, new in {0xF2: 0xA0, 0xF3: 0xA3, 0xF4: 0xA4, 0xF5: 0xA5, 0xF6: 0xA6, 0xF7: 0xA8, 0xF9: 0xA9,

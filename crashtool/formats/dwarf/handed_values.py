@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 from crashtool.formats.dwarf.call_sites import (
     describe_function,
     find_call,
+    find_parameter_rule,
     find_rule,
     find_target,
     leads_to,
     may_return_to_itself,
 )
-from crashtool.formats.dwarf.constants import DW_AT_const_value
+from crashtool.formats.dwarf.constants import DW_AT_const_value, DW_TAG_formal_parameter
 from crashtool.formats.dwarf.expressions import Unlocatable, find_content
 
 if TYPE_CHECKING:
@@ -57,13 +58,26 @@ class HandedValues:
         by an address.
         """
         key = DW_AT_const_value, expression
+        return self._remember(key, frame, lambda: self._ask_caller(expression, frame))
+
+    def find_parameter(self, parameter: Reference, frame: FrameView) -> bytes:
+        """What a frame's function was called with for a parameter that is handed over in no place.
+        Unlocatable where that is lost.
+        """
+        unit, entry = parameter.entries.unit, parameter.entry
+        key = DW_TAG_formal_parameter, parameter.table.number, unit.header.offset + entry.offset
+        return self._remember(key, frame, lambda: self._ask_for_parameter(parameter, frame))
+
+    def _remember(
+        self, key: tuple[object, ...], frame: FrameView, ask: Callable[[], bytes | None]
+    ) -> bytes:
         if key not in frame.answers:
             if not self._left:
                 raise _TooDeepError
             frame.answers[key] = None
             self._left -= 1
             try:
-                frame.answers[key] = self._ask_caller(expression, frame)
+                frame.answers[key] = ask()
             except _TooDeepError:
                 del frame.answers[key]  # asked first, an outer frame may know it
                 raise
@@ -87,15 +101,33 @@ class HandedValues:
         is_lost = content is None or may_return_to_itself(located.function)
         return None if is_lost else content
 
+    def _ask_for_parameter(self, parameter: Reference, frame: FrameView) -> bytes | None:
+        """Only the same file can tell: its functions alone are remade for their callers."""
+        caller = frame.caller
+        located = self._locate(frame.address - frame.base)
+        if caller is None or located is None or caller.base != frame.base:
+            return None
+        called = describe_function(located.function, frame.base, self._base)
+        return self._find_rule_of(caller, called, lambda call: find_parameter_rule(call, parameter))
+
     def find_handed(
         self, caller: FrameView, called: CalledFunction, expression: bytes
     ) -> bytes | None:
         """What a frame of this file handed to a function of this or another; None if not told."""
+        return self._find_rule_of(caller, called, lambda call: find_rule(call, expression))
+
+    def _find_rule_of(
+        self,
+        caller: FrameView,
+        called: CalledFunction,
+        find: Callable[[Reference], bytes | None],
+    ) -> bytes | None:
+        """What the call in a frame of this file computes by the rule that `find` takes of it."""
         calling = self._locate(caller.address - caller.base)
         if calling is None or caller.return_address is None:
             return None
         call = find_call(calling.function, caller.return_address - caller.base + self._base)
-        rule = call and find_rule(call, expression)
+        rule = call and find(call)
         if call is None or rule is None or not self._is_of(call, called, caller):
             return None
         return self._compute(call, rule, caller)

@@ -32,6 +32,7 @@ from crashtool.formats.dwarf.thread_locals import find_thread_local
 from crashtool.formats.dwarf.tree import walk_children
 from crashtool.formats.dwarf.type_details import read_constant
 from crashtool.formats.dwarf.types import DwarfTypes
+from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.object_file.eh_frame import NAMES
 from crashtool.formats.variables.places import (
     ConstantPlace,
@@ -64,6 +65,13 @@ REGISTERS: Mapping[str, Mapping[int, str]] = {
     "x86": {21 + number: f"xmm{number}" for number in range(8)},
     "arm64": {64 + number: f"v{number}" for number in range(32)},
 }
+
+
+class HeldBlocks(NamedTuple):
+    """A function or merged call and the blocks in it that hold an address, as they are met."""
+
+    blocks: list[Reference]
+    budget: RangeBudget
 
 
 class DwarfVariables:
@@ -119,15 +127,14 @@ class DwarfVariables:
     def _walk_scope(self, scope: Reference, wanted: int) -> Iterator[FoundVariable]:
         """The variables of a function or merged call, then those that only its origin names."""
         told: set[tuple[int, int]] = set()
-        variables = _walk_variables(scope, wanted, MAX_BLOCKS, RangeBudget())
-        for number, variable in enumerate(variables):
-            if number >= MAX_VARIABLES:
-                return
-            chain = list(walk_references(variable))
-            told.update(map(_identify, chain))
-            if described := self._describe(variable, chain):
+        held = HeldBlocks([scope], RangeBudget())
+        for variable in islice(_walk_variables(scope, wanted, MAX_BLOCKS, held), MAX_VARIABLES):
+            origins = list(walk_references(variable))
+            told.update(map(_identify, origins))
+            if described := self._describe(variable, origins):
                 yield described
-        for variable in _walk_abstract(scope):
+        of_origins = (variable for block in held.blocks for variable in _walk_abstract(block))
+        for variable in islice(of_origins, MAX_VARIABLES):
             if _identify(variable) not in told:
                 described = self._describe(variable, list(walk_references(variable)))
                 if described:
@@ -196,6 +203,9 @@ class DwarfVariables:
                 frame,
                 is_split=reference.entries.unit.skeleton is not None,
             ),
+            lambda offset: self._handed.find_parameter(
+                reference._replace(entry=reference.entries.read(offset)), frame
+            ),
         )
 
     def _find_frame_base(self, frame: FrameView) -> int:
@@ -260,24 +270,27 @@ def _identify(reference: Reference) -> tuple[int, int]:
 
 
 def _walk_variables(
-    scope: Reference, wanted: int, left: int, budget: RangeBudget
+    scope: Reference, wanted: int, left: int, held: HeldBlocks
 ) -> Iterator[Reference]:
-    """The variables of a function and of the blocks in it that hold an address."""
+    """The variables of a function and of the blocks in it that hold an address, which join those
+    in `held`.
+    """
     blocks: list[Reference] = []
     for entry in walk_children(scope.entries, scope.entry):
         tag = entry.shape.tag
         if tag in (DW_TAG_formal_parameter, DW_TAG_variable):
             yield scope._replace(entry=entry)
         elif tag == DW_TAG_lexical_block and left:
-            pieces = find_ranges(scope.entries.unit, entry.values, budget)
+            pieces = find_ranges(scope.entries.unit, entry.values, held.budget)
             if any(low <= wanted < high for low, high in pieces):
                 blocks.append(scope._replace(entry=entry))
+    held.blocks.extend(blocks)
     for block in blocks:
-        yield from _walk_variables(block, wanted, left - 1, budget)
+        yield from _walk_variables(block, wanted, left - 1, held)
 
 
 def _walk_abstract(scope: Reference) -> Iterator[Reference]:
-    """The variables of what a function is an instance of; not those in blocks."""
+    """The variables of what a function or a block is an instance of; not those in its blocks."""
     if DW_AT_abstract_origin not in scope.entry.values:
         return
     origin = next(islice(walk_references(scope), 1, None), None)

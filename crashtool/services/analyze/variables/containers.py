@@ -12,7 +12,7 @@ from crashtool.services.analyze.variables.aggregates import (
     gather,
     read_elements,
 )
-from crashtool.services.analyze.variables.content import lose
+from crashtool.services.analyze.variables.content import LostValue, lose
 from crashtool.services.analyze.variables.parts import find_part
 from crashtool.services.analyze.variables.pointers import NULL, read_counted_text, read_target
 
@@ -45,6 +45,29 @@ def read_span(at: Spot, value: Value, element: DataType | None, start: int, end:
         lose("where it begins and ends makes no sense")
     spots = (at.follow(element, start + number * size) for number in range(count))
     return count_elements(read_elements(at, value, spots, count), count, start)
+
+
+def read_vector_span(
+    at: Spot, value: Value, first: MemberPart, last: MemberPart, end: MemberPart | None
+) -> Value:
+    """Elements between two pointers; `end`: that behind the room that there is for them.
+
+    Room is there or none is: memory that was never set hardly agrees with that.
+    """
+    element = first.type.details.target
+    start, stop = at.read_word(first.offset), at.read_word(last.offset)
+    room = _find_room(at, end)
+    if room is not None and (room < stop or (room == start) != (start == 0)):
+        lose("where it begins and ends makes no sense")
+    return read_span(at, value, element, start, stop)
+
+
+def _find_room(at: Spot, end: MemberPart | None) -> int | None:
+    """Where a vector's room ends; None where that is not known, as of one that is in registers."""
+    try:
+        return None if end is None else at.read_word(end.offset)
+    except LostValue:
+        return None
 
 
 def count_elements(value: Value, count: int, address: int) -> Value:

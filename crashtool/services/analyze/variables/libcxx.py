@@ -13,7 +13,7 @@ from crashtool.services.analyze.variables.containers import (
     read_letters,
     read_only_member,
     read_smart,
-    read_span,
+    read_vector_span,
 )
 from crashtool.services.analyze.variables.content import lose
 from crashtool.services.analyze.variables.nodes import (
@@ -69,8 +69,8 @@ def read_vector(at: Spot, value: Value) -> Value | None:
     first, last = find_part(at.kind, "__begin_"), find_part(at.kind, "__end_")
     if first is None or last is None or first.type.kind != "pointer":
         return None
-    element = first.type.details.target
-    return read_span(at, value, element, at.read_word(first.offset), at.read_word(last.offset))
+    end = _find_value(at, "__end_cap_") or find_part(at.kind, "__cap_")
+    return read_vector_span(at, value, first, last, end)
 
 
 def _find_value(at: Spot, name: str) -> MemberPart | None:

@@ -128,8 +128,8 @@ def read_tuple(at: Spot, value: Value) -> Value | None:
     children: list[Value] = []
     for member in holder.type.details.members:
         held = member.type.details.members
-        if not member.type.plain_name.startswith(LEAF) or len(held) != 1 or held[0].is_base:
-            return None
+        if not member.type.plain_name.startswith(LEAF) or len(held) != 1:
+            return None  # an element that is empty is a base of its leaf
         offset = holder.offset + (member.offset or 0) + (held[0].offset or 0)
         children.append(at.reader.read(at.move(held[0].type, offset), f"[{len(children)}]"))
     return gather(value, children)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from crashtool.formats.variables.places import MemoryPlace
 from crashtool.services.analyze.variables.aggregates import find_element_size
 from crashtool.services.analyze.variables.containers import (
     Owners,
@@ -12,7 +13,7 @@ from crashtool.services.analyze.variables.containers import (
     read_letters,
     read_only_member,
     read_smart,
-    read_span,
+    read_vector_span,
 )
 from crashtool.services.analyze.variables.content import LostValue, lose
 from crashtool.services.analyze.variables.nodes import (
@@ -40,6 +41,7 @@ def read_string(at: Spot, value: Value) -> Value | None:
         return _read_shared_string(at, value)
     if holder is None or length is None:
         return None
+    _check_room(at, holder, length)
     arguments = at.kind.details.arguments
     if holder.type.is_incomplete and arguments:  # of clang, which leaves it to the library's own
         return read_letters(at, value, holder.offset, length, arguments[0])
@@ -47,6 +49,17 @@ def read_string(at: Spot, value: Value) -> Value | None:
     if pointer is None:
         return None
     return read_letters(at, value, pointer.offset, length, pointer.type.details.target)
+
+
+def _check_room(at: Spot, holder: MemberPart, length: MemberPart) -> None:
+    """LostValue where a string has more letters than room for them: in itself, or elsewhere."""
+    inner, room = find_part(at.kind, "_M_local_buf"), find_part(at.kind, "_M_allocated_capacity")
+    if inner is None or room is None or not isinstance(at.place, MemoryPlace):
+        return
+    is_inside = at.read_word(holder.offset) == find_address(at, inner.offset)
+    most = (inner.type.count or 1) - 1 if is_inside else at.read_word(room.offset)
+    if at.read_word(length.offset) > most:
+        lose("its length makes no sense")
 
 
 def _read_shared_string(at: Spot, value: Value) -> Value | None:
@@ -80,8 +93,7 @@ def read_vector(at: Spot, value: Value) -> Value | None:
     first, last = find_part(at.kind, "_M_start"), find_part(at.kind, "_M_finish")
     if first is None or last is None or first.type.kind != "pointer":
         return None
-    element = first.type.details.target
-    return read_span(at, value, element, at.read_word(first.offset), at.read_word(last.offset))
+    return read_vector_span(at, value, first, last, find_part(at.kind, "_M_end_of_storage"))
 
 
 def read_unique_pointer(at: Spot, value: Value) -> Value | None:

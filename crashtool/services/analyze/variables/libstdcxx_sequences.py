@@ -103,6 +103,21 @@ def read_adaptor(at: Spot, value: Value) -> Value | None:
     return read_only_member(at, value, "c")
 
 
+def read_bitset(at: Spot, value: Value) -> Value | None:
+    """std::bitset: its bits as digits, the highest first, as its to_string has them."""
+    words = find_part(at.kind, "_M_w")
+    digits = at.kind.plain_name.rpartition("<")[2].strip(" >ulUL")
+    if words is None or not digits.isdecimal() or not words.type.size:
+        return None
+    count = int(digits)
+    if not 0 < count <= min(BITS * words.type.size, at.reader.limits.text):
+        return None
+    number = int.from_bytes(at.read_bytes(words.offset, words.type.size), "little")
+    if number >> count:
+        lose("it has more bits than its type")
+    return value._replace(text=f"{number:0{count}b}")
+
+
 def read_initializer_list(at: Spot, value: Value) -> Value | None:
     """std::initializer_list."""
     pointer, length = find_part(at.kind, "_M_array"), find_part(at.kind, "_M_len")
@@ -129,6 +144,7 @@ def read_a_span(at: Spot, value: Value) -> Value | None:
 
 
 SHAPES: dict[str, tuple[Shape, ...]] = {
+    "bitset": (read_bitset,),
     "deque": (read_deque,),
     "forward_list": (read_forward_list,),
     "vector": (read_vector_of_bits,),

@@ -14,7 +14,7 @@ from crashtool.services.analyze.variables.containers import (
     read_letters,
     read_only_member,
     read_smart,
-    read_span,
+    read_vector_span,
 )
 from crashtool.services.analyze.variables.content import LostValue, lose
 from crashtool.services.analyze.variables.nodes import (
@@ -67,8 +67,7 @@ def read_vector(at: Spot, value: Value) -> Value | None:
     first, last = find_part(at.kind, "_Myfirst"), find_part(at.kind, "_Mylast")
     if first is None or last is None or find_part(at.kind, "_Myvec") is not None:
         return None
-    element = first.type.details.target
-    return read_span(at, value, element, at.read_word(first.offset), at.read_word(last.offset))
+    return read_vector_span(at, value, first, last, find_part(at.kind, "_Myend"))
 
 
 def read_unique_pointer(at: Spot, value: Value) -> Value | None:

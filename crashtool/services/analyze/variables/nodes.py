@@ -69,7 +69,7 @@ def read_nodes(
         read = value._replace(state="not_in_dump")
     words = f"{total} element{'' if total == 1 else 's'}"
     if count is None and not is_whole:
-        words = f"{total} elements or more"
+        words += " or more"
     return read._replace(reason=words) if read.state != "value" else read._replace(text=words)
 
 

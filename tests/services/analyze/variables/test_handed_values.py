@@ -1,5 +1,6 @@
 """Arguments that a function has lost, by what its caller says of the call: of real processes."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -41,24 +42,43 @@ def build(folder, flags):
     return program, library
 
 
+def read_variables(program, libraries, folder):
+    """The text of each variable of each function of a crashed program's stack."""
+    prepare_database(folder / "database")
+    own = OwnWriter(str(folder / "database"), ())
+    result = run_in_subprocess([str(program)], own=own)
+    dump = find_delivery(folder / "database", frozenset(), result.process_id).path
+    plan = SymbolPlan(paths=(str(program), *map(str, libraries)), offline=True, local=False)
+    with open_session(plan, str(folder / "cache")) as symbols:
+        wanted = WantedVariables(all_frames=True)
+        report = read_report(dump, dump, InspectOptions(symbols=symbols, variables=wanted))
+    return {
+        frame.function: {row.name: format_value(row.value) for row in frame.variables}
+        for frame in report.crashed_thread.frames
+    }
+
+
 @pytest.mark.toolchain
 @pytest.mark.parametrize("flags", [["-O2", "-gdwarf-5"], ["-O2", "-gdwarf-4"]], ids=" ".join)
 def test_callers_of_other_units_and_files_say_what_they_handed_over(flags, tmp_path):
     if sys.platform != "linux":
         pytest.skip("needs Linux")
     program, library = build(tmp_path, flags)
-    prepare_database(tmp_path / "database")
-    own = OwnWriter(str(tmp_path / "database"), ())
-    result = run_in_subprocess([str(program)], own=own)
-    dump = find_delivery(tmp_path / "database", frozenset(), result.process_id).path
-    plan = SymbolPlan(paths=(str(program), str(library)), offline=True, local=False)
-    with open_session(plan, str(tmp_path / "cache")) as symbols:
-        wanted = WantedVariables(all_frames=True)
-        report = read_report(dump, dump, InspectOptions(symbols=symbols, variables=wanted))
-    found = {
-        frame.function: {row.name: format_value(row.value) for row in frame.variables}
-        for frame in report.crashed_thread.frames
-    }
+    found = read_variables(program, (library,), tmp_path)
     for function, arguments in EXPECTED.items():
         told = found[function]
         assert {name: told[name] for name in arguments} == arguments, function
+
+
+@pytest.mark.toolchain
+@pytest.mark.parametrize("flags", [["-O2", "-gdwarf-5"], ["-O2", "-gdwarf-4"]], ids=" ".join)
+def test_a_parameter_that_a_remade_function_lacks_is_told_by_its_caller(flags, tmp_path):
+    if sys.platform != "linux":
+        pytest.skip("needs Linux")
+    need("gcc")
+    program = tmp_path / "remade"
+    line = ["gcc", *flags, "-fno-ipa-ra", "-o", program, PROGRAMS / "remade.c"]
+    subprocess.run(line, check=True)
+    found = read_variables(program, (), tmp_path)
+    assert re.fullmatch(r"0x[0-9a-f]+ -> {kind = 0, size = 8, .*", found["use"]["box"])
+    assert "calls" in found["use"]  # of a block that only the original describes

@@ -55,6 +55,8 @@ EXPECTED = {
     "first": "alternative 0 {value = 3}",
     "last": 'alternative 2 {value = "text"}',
     "tuple": '{1, "t", 2.5}',
+    "half": "{6, {}}",
+    "flags": "0001010011",
     "callable": "nothing",
     "anything": "nothing",
     "stack": "1 element {4}",
@@ -67,7 +69,7 @@ EXPECTED = {
     "escapes": r'"a\\b\xff\n"',
 }
 # What is shown by its members there
-MEMBERS_ALONE = {"libc++": ("callable", "anything", "number", "atomic")}
+MEMBERS_ALONE = {"libc++": ("callable", "anything", "number", "atomic", "flags")}
 # What was spoilt, of GNU's library
 SPOILT = {
     "shorter": "its length and its links do not agree",
@@ -77,6 +79,11 @@ SPOILT = {
     "hashed": "its length and its links do not agree",
     "unbounded": "where it begins and ends makes no sense",
     "reversed": "where it begins and ends makes no sense",
+    "roomless": "where it begins and ends makes no sense",
+    "unset": "where it begins and ends makes no sense",
+    "cramped": "its length makes no sense",
+    "crowded": "its length makes no sense",
+    "beyond": "it has more bits than its type",
     "strange": "9 is none of its alternatives",
 }
 
