@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 from crashtool.errors import InputUnusable, reason_of
+from crashtool.formats.named_secrets import mask_named_secrets
 from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.redaction import redact_token
 from crashtool.model.crash import SecretCount
@@ -50,13 +51,16 @@ def count_in(file: BinaryIO) -> tuple[SecretCount, ...]:
 
 
 def mask_secrets(text: str) -> str:
-    """`text` with an ellipsis for each secret that `count_secrets` would count in it, and for the
-    tokens and passwords that are masked wherever crashtool shows a URL.
+    """`text` with an ellipsis for each secret that `count_secrets` would count in it, for values
+    that the text calls a password or the like, and for the tokens and passwords that are masked
+    wherever crashtool shows a URL.
     """
     data = text.encode("utf-8", "surrogatepass")
     kept, done = bytearray(), 0
     if not any(marker in data for kind in list_kinds() for marker in kind.markers):
-        return redact_token(text)  # as of most texts; patterns take long to compile
+        return redact_token(
+            mask_named_secrets(text)
+        )  # as of most texts; patterns take long to compile
     for secret in sorted(walk_secrets(data, 0, len(data)), key=lambda secret: secret.start):
         if secret.step == 1 and secret.end > done:
             kept += data[done : max(done, secret.start)]
@@ -64,7 +68,7 @@ def mask_secrets(text: str) -> str:
                 kept += MASK
             done = secret.end
     kept += data[done:]
-    return redact_token(kept.decode("utf-8", "replace"))
+    return redact_token(mask_named_secrets(kept.decode("utf-8", "replace")))
 
 
 class Sliceable(Protocol):

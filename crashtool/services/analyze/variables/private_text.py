@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from crashtool.formats.named_secrets import names_secret_option
 from crashtool.services.analyze.secrets import mask_secrets
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ MASKED = '"…"'
 NAMES = (
     "passw",
     "passphrase",
+    "pwd",
     "secret",
     "api_key",
     "apikey",
@@ -50,11 +52,11 @@ def _mask(value: Value, *, is_secret: bool) -> Value:
         private = _list_private(value)
         children = tuple(
             _mask(child, is_secret=True)
-            if child.name in private
+            if child.name in private or _follows_option(value, number)
             else _mask(child, is_secret=is_secret)
             if child.name.startswith("[") or not child.name or is_secret
             else mask_texts(child, child.name)
-            for child in value.children
+            for number, child in enumerate(value.children)
         )
         value = value._replace(children=children)
     return value
@@ -68,6 +70,16 @@ def _list_private(value: Value) -> set[str]:
         for first, second in PAIRS
         if first in members and second in members and _names_secret(_read_text(members[first]))
     }
+
+
+def _follows_option(value: Value, number: int) -> bool:
+    """Whether an element of a list is what the option before it asks for: `--password`, `x`."""
+    before = value.children[number - 1] if number else None
+    return (
+        before is not None
+        and before.name.startswith("[")
+        and names_secret_option(_read_text(before).strip('"'))
+    )
 
 
 def _read_text(value: Value) -> str:

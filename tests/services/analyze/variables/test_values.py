@@ -263,6 +263,19 @@ def test_what_looks_secret_is_not_shown():
     assert mask_texts(Value("int", text="5"), "password").text == "5"
 
 
+@pytest.mark.parametrize(
+    ("before", "shown"), [("--password", '"…"'), ("--api-key", '"…"'), ("--verbose", '"hunter"')]
+)
+def test_what_an_option_for_a_secret_asks_for_is_not_shown(before, shown):
+    elements = (
+        Value("std::string", text='"run"', name="[0]"),
+        Value("std::string", text=f'"{before}"', name="[1]"),
+        Value("std::string", text='"hunter"', name="[2]"),
+    )
+    masked = mask_texts(Value("std::vector", text="3 elements", children=elements), "arguments")
+    assert [row.text for row in masked.children] == ['"run"', f'"{before}"', shown]
+
+
 @pytest.mark.parametrize(("first", "second"), [("first", "second"), ("name", "value")])
 def test_the_value_of_a_key_that_names_a_secret_is_not_shown(first, second):
     text = Value("char", text='"Authorization"')
