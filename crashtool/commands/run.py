@@ -202,6 +202,8 @@ def _run(console: Console, program: tuple[str, ...], options: RunOptions) -> int
     for path in options.lookup.symbols or ():
         if not expand_path(path):
             raise UsageError(f"--symbols {path}: there is no such file or folder")
+    if plan.url:
+        _warn_of_url(console, plan.url)
     run = ReportedRun(plan, console.warn)
     result = run.run()
     try:
@@ -211,3 +213,13 @@ def _run(console: Console, program: tuple[str, ...], options: RunOptions) -> int
     except OSError as error:
         console.warn(f"no report: {reason_of(error)}")
     return TIMED_OUT if result.timed_out else result.status
+
+
+def _warn_of_url(console: Console, url: str) -> None:
+    """Say before the program runs that no report of it would arrive: else its crash would tell."""
+    from crashtool.services.sending.report_url import check_handler_url
+
+    try:
+        check_handler_url(url, "linux")
+    except CrashtoolError as error:
+        console.warn(f"no report will be sent: {error.what}", hint=error.hint)

@@ -347,7 +347,9 @@ def _parse_versions(text: str | None) -> tuple[str, ...]:
         return ()
     versions = tuple(part.strip() for part in text.split(","))
     if len(versions) != 2 or not all(versions) or versions[0] == versions[1]:  # noqa: PLR2004
-        raise UsageError(f"--compare {text}: two versions, the older first", hint="1.4.1,1.4.2")
+        raise UsageError(
+            f"--compare {text}: two versions, the older first", hint="as in --compare 1.4.1,1.4.2"
+        )
     return versions
 
 

@@ -123,6 +123,18 @@ def test_converting_takes_the_token_that_the_format_needs(crashtool, monkeypatch
     assert asked.stdout == settled.stdout == expected
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [["--universe", "acme", "--form", "root"], ["https://crash.acme.net:6098/"]],
+)
+def test_a_token_that_goes_into_an_annotation_is_checked_too(crashtool, arguments):
+    result = crashtool("make-url", *arguments, "--token", TOKEN[:-1])
+
+    assert result.exit_code == 4
+    assert "token-not-64-hex" in result.stderr
+    assert crashtool("make-url", *arguments, "--token", TOKEN).exit_code == 0
+
+
 def test_converting_fills_the_root_form_from_settings(crashtool, monkeypatch):
     monkeypatch.setenv("CRASHTOOL_TOKEN", TOKEN)
     monkeypatch.setenv("CRASHTOOL_UNIVERSE", "acme")

@@ -96,6 +96,15 @@ def test_a_crash_is_reported_on_stderr_and_kills_crashtool_alike(run, crash, tmp
     assert f"minidump: {dump}" in done.stderr
 
 
+def test_a_url_that_no_report_could_go_to_is_told_before_the_program_runs(run, crash):
+    done = run("--url", "nowhere", crash, "seven")
+
+    assert done.returncode == 7
+    assert done.stderr.startswith(
+        "crashtool: warning: no report will be sent: the URL nowhere cannot be used "
+    )
+
+
 def test_streams_are_the_programs_own(run, crash):
     done = run(crash, "echo", input="one\ntwo\n")
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from crashtool.errors import InputUnusable, InUse, UsageError, reason_of
 from crashtool.formats.crashpad.database import open_database
 from crashtool.formats.crashpad.database_report import Database, DatabaseReport
+from crashtool.formats.shell_words import quote_word
 from crashtool.services.database.unpack_database import unpack_database
 from crashtool.services.files.denied import explain
 from crashtool.services.files.path_patterns import expand_one
@@ -109,7 +110,10 @@ def _find_one(
     if len(matching) == 1:
         return matching[0]
     if not matching:
-        raise UsageError(f"no report of {database.path} has the UUID {text}", hint="database list")
+        raise UsageError(
+            f"no report of {database.path} has the UUID {text}",
+            hint=f"crashtool database list {quote_word(str(database.path))}",
+        )
     raise UsageError(
         f"{len(matching)} reports have a UUID that begins with {text}: give more of it"
     )

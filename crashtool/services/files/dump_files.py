@@ -83,7 +83,8 @@ def _expand(
         for match in map(Path, matches):
             yield from walk_dumps(match, denied) if match.is_dir() else _expand_file(match, spool)
     else:
-        raise InputUnusable(f"{text} does not exist")
+        hint = "download it, and name the file" if "://" in text else None
+        raise InputUnusable(f"{text} does not exist", hint=hint)
 
 
 def _expand_file(path: Path, spool: Scratch) -> Iterator[Path]:

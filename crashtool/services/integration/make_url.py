@@ -17,7 +17,9 @@ from crashtool.formats.submission_url import (
     parse_submission_url,
     token_kind,
 )
+from crashtool.formats.submission_url.url_forms import SELF_HOSTED
 
+RULE_OF_ANNOTATED = "token-not-64-hex"
 CONVERSIONS = ("form", "format", "universe", "host", "port", "plain_http")
 
 
@@ -81,7 +83,15 @@ def make(url: str | None, wishes: UrlOptions, purpose: Purpose) -> UrlOutcome:
             return given
         reading = _convert(parse_submission_url(given.text), wishes)
     text = build_url(reading)
-    return UrlOutcome(text, reading, check_url(text, purpose))
+    return UrlOutcome(text, reading, (*check_url(text, purpose), *_check_annotated(reading)))
+
+
+def _check_annotated(reading: SubmissionUrl) -> tuple[UrlFinding, ...]:
+    """What the rules say of a token that the root form leaves to an annotation."""
+    if not (token := reading.annotations.get("token")):
+        return ()
+    holding = build_url(convert(reading, form=SELF_HOSTED, token=token))
+    return tuple(finding for finding in check_url(holding) if finding.rule == RULE_OF_ANNOTATED)
 
 
 def _build(wishes: UrlOptions) -> SubmissionUrl:

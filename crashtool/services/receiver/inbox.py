@@ -52,6 +52,8 @@ class Inbox:
 
     def open(self) -> Self:
         """Make the folder or take it over, and remove what a killed receiver left half done."""
+        if self.folder.is_file():
+            raise InputUnusable(f"{self.folder} is a file", hint="name a folder for the reports")
         try:
             for part in (self.folder, self.folder / "incoming", self.folder / "reports"):
                 part.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -31,8 +31,10 @@ class BucketTarget:
     """
 
     def __init__(self, url: str, timeout: float | None = None) -> None:
-        """MissingExtra when the library for such URLs is not installed."""
-        self._scheme, _, _ = url.partition("://")
+        """BadUrl without a bucket; MissingExtra when no library for such URLs is installed."""
+        self._scheme, _, bucket = url.partition("://")
+        if not bucket.strip("/"):
+            raise BadUrl(f"{url} names no bucket", hint=f"{self._scheme}://BUCKET/FOLDER")
         self._url = url.rstrip("/")
         self._timeout = timeout
         self._open()

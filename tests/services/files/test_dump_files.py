@@ -135,6 +135,12 @@ def test_what_is_not_there_is_said(folder, spool, text, kind):
     assert text in what
 
 
+def test_a_url_is_to_be_downloaded_first(folder, spool):
+    (gone,) = find_dumps(["https://crashes.example/1.dmp"], spool, None)
+
+    assert gone.error.hint == "download it, and name the file"
+
+
 def test_the_same_file_is_found_once(folder, spool):
     (folder / "a.dmp").write_bytes(DUMP)
     (folder / "link.dmp").symlink_to("a.dmp")

@@ -467,6 +467,13 @@ def test_it_listens_on_ipv6_too(tmp_path):
         assert requests.get(receiver.url + "/", timeout=20).status_code == 200
 
 
+def test_a_file_in_the_place_of_the_folder_is_said(tmp_path):
+    place = tmp_path / "inbox"
+    place.write_text("notes")
+    with pytest.raises(InputUnusable, match="is a file"), start_receiver(place):
+        pass
+
+
 def test_without_the_extra_it_says_what_to_install(tmp_path, monkeypatch):
     monkeypatch.setattr(app, "find_spec", lambda _name: None)
     with pytest.raises(MissingExtra) as caught, start_receiver(tmp_path):
