@@ -22,6 +22,10 @@ from crashtool.formats.dwarf.constants import (
     DW_AT_name,
     DW_AT_specification,
     DW_FORM_ref_addr,
+    DW_LANG_Ada83,
+    DW_LANG_Ada95,
+    DW_LANG_Ada2005,
+    DW_LANG_Ada2012,
     DW_LANG_Mips_Assembler,
     DW_TAG_namespace,
     DW_TAG_subprogram,
@@ -32,8 +36,20 @@ from crashtool.formats.dwarf.unit_table import UnitTable
 from crashtool.formats.named_tuple import NamedTuple
 
 ANONYMOUS = "(anonymous namespace)"
-FLAT_LANGUAGES = frozenset(  # C and assembly: no scopes
-    {DW_LANG_C89, DW_LANG_C, DW_LANG_C99, DW_LANG_C11, DW_LANG_C17, DW_LANG_Mips_Assembler}
+# C and assembly, which have no scopes; Ada, whose names have theirs in them.
+FLAT_LANGUAGES = frozenset(
+    {
+        DW_LANG_C89,
+        DW_LANG_C,
+        DW_LANG_C99,
+        DW_LANG_C11,
+        DW_LANG_C17,
+        DW_LANG_Mips_Assembler,
+        DW_LANG_Ada83,
+        DW_LANG_Ada95,
+        DW_LANG_Ada2005,
+        DW_LANG_Ada2012,
+    }
 )
 SECOND_PART = "__second_sect_of_"  # gcc's of DWARF 2, for what is elsewhere of a function
 # What gcc calls the parts of functions that it makes for OpenMP: Itanium C++ ABI, 5.1. Names of the

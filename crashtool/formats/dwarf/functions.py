@@ -6,11 +6,27 @@ from bisect import bisect_right
 from collections.abc import Iterator
 
 from crashtool.formats.dwarf.constants import (
+    DW_LANG_C,
+    DW_LANG_C11,
+    DW_LANG_C17,
+    DW_LANG_C89,
+    DW_LANG_C99,
     SCOPES,
     DW_AT_high_pc,
     DW_AT_low_pc,
     DW_AT_ranges,
     DW_AT_sibling,
+    DW_LANG_C_plus_plus,
+    DW_LANG_C_plus_plus_03,
+    DW_LANG_C_plus_plus_11,
+    DW_LANG_C_plus_plus_14,
+    DW_LANG_C_plus_plus_17,
+    DW_LANG_C_plus_plus_20,
+    DW_LANG_Go,
+    DW_LANG_Mips_Assembler,
+    DW_LANG_ObjC,
+    DW_LANG_ObjC_plus_plus,
+    DW_LANG_Rust,
     DW_TAG_inlined_subroutine,
     DW_TAG_subprogram,
 )
@@ -24,6 +40,27 @@ from crashtool.formats.named_tuple import NamedTuple
 FUNCTIONS, WITH_CALLS = (
     frozenset({DW_TAG_subprogram}),
     frozenset({DW_TAG_subprogram, DW_TAG_inlined_subroutine}),
+)
+# Languages whose functions hold no others that have code.
+UNNESTED = frozenset(
+    {
+        DW_LANG_C89,
+        DW_LANG_C,
+        DW_LANG_C99,
+        DW_LANG_C11,
+        DW_LANG_C17,
+        DW_LANG_C_plus_plus,
+        DW_LANG_C_plus_plus_03,
+        DW_LANG_C_plus_plus_11,
+        DW_LANG_C_plus_plus_14,
+        DW_LANG_C_plus_plus_17,
+        DW_LANG_C_plus_plus_20,
+        DW_LANG_ObjC,
+        DW_LANG_ObjC_plus_plus,
+        DW_LANG_Rust,
+        DW_LANG_Go,
+        DW_LANG_Mips_Assembler,
+    }
 )
 PLACES = (DW_AT_low_pc, DW_AT_high_pc, DW_AT_ranges)
 MAX_FUNCTIONS = 1 << 18  # pieces of functions of one unit
@@ -161,12 +198,16 @@ class UnitFunctions:
         self._ranges.begin()
         stop = min(function.next, entries.end)
         offset, count = function.end, 0
+        at, depth = function.end, 1  # how far the tree was followed, where no entry tells its end
+        is_nested = not stop and entries.unit.language not in UNNESTED
         while (
             wanted := self._find_wanted(offset, stop or entries.end, WITH_CALLS)
         ) and count < DEEPEST_CALL:
             offset, shape = wanted
             if shape.tag != DW_TAG_inlined_subroutine:
-                if not stop:
+                if is_nested:
+                    at, depth = self._follow_tree(at, offset, depth)
+                if not stop and not (is_nested and depth):
                     return
                 offset = entries.skip(entries.open(offset)[1], shape)
                 continue
@@ -178,6 +219,16 @@ class UnitFunctions:
                 offset = call.end
             else:
                 offset = self._pass_call(offset, shape)
+
+    def _follow_tree(self, at: int, end: int, depth: int) -> tuple[int, int]:
+        """From an entry to another one: where that is and how deep, 0 behind the whole tree."""
+        entries = self._entries
+        while at < end and depth:
+            code, start = entries.open(at)
+            shape = entries.shapes.find(code) if code else None
+            depth += -1 if shape is None else int(shape.has_children)
+            at = start if shape is None else entries.skip(start, shape)
+        return at, depth
 
     def _pass_call(self, offset: int, shape: Shape) -> int:
         """Where what is behind a call, and what is inside it if its end is told, begins."""

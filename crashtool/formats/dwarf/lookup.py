@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from crashtool.formats.dwarf.variables import DwarfVariables
     from crashtool.formats.variables.places import FoundScope
 
-MANGLED = ("_Z", "_R")
+MANGLED = ("_Z", "_R", "_D")  # C++, Rust, D
 UNSPELLED = ("operator", "~", "{")  # what linkage names have no text for
 # Classes of the standard library that linkage names have letters for; their constructors have no
 # other name (Itanium C++ ABI, 5.1.10).

@@ -159,8 +159,10 @@ def test_a_name_is_followed_through_origin_and_specification_to_its_scopes():
 
 @pytest.mark.parametrize("name", ["_ZN5atlas4Mesh4areaEv._omp_fn.0", "_ZplRK4MeshS1_._omp_fn.1"])
 def test_a_name_that_is_one_for_linkers_has_its_scopes_in_it(name):
-    mesh = entry(dw.CLASS, text(dw.NAME, "Mesh"), children=[function(name, LOW, SIZE)])
-    root = unit_of(entry(dw.NAMESPACE, text(dw.NAME, "atlas"), children=[mesh]))
+    mesh = entry(
+        dw.DW_TAG_class_type, text(dw.DW_AT_name, "Mesh"), children=[function(name, LOW, SIZE)]
+    )
+    root = unit_of(entry(dw.DW_TAG_namespace, text(dw.DW_AT_name, "atlas"), children=[mesh]))
     table = Symbols((name, LOW, SIZE))
 
     assert names_at(open_file(root), LOW) == names_at(open_file(root, table), LOW) == [name]
@@ -223,6 +225,7 @@ def test_the_linkage_name_wins_wherever_it_stands():
     ("name", "symbols", "expected"),
     [
         ("go", ["_ZN3app2goEv"], "_ZN3app2goEv"),  # of internal linkage
+        ("map", ["_D3std3mapFZv"], "_D3std3mapFZv"),
         ("allocator", ["_ZNSaIlEC2Ev"], "_ZNSaIlEC2Ev"),  # a constructor; the class has a letter
         ("grow<long>", ["_ZL4growIlET_S0_"], "_ZL4growIlET_S0_"),
         ("operator()", ["_ZZ4mainENKUliE_clEi"], "_ZZ4mainENKUliE_clEi"),
@@ -265,6 +268,28 @@ def test_a_function_inside_another_is_found():
     root = unit_of(function("outer", FAR, 8, sibling(), children=[inner], label="outer"))
 
     assert names_at(open_file(root), LOW) == ["outer::inner"]
+
+
+@pytest.mark.parametrize(("language", "expected"), [(0x13, ["merged", "outer"]), (CPP, ["outer"])])
+def test_merged_calls_behind_a_function_inside_another_are_found(language, expected):
+    """D's nested functions, as LLVM has them, which tells no siblings. C++ has none there."""
+    span = address(dw.DW_AT_low_pc, LOW), data(dw.DW_AT_high_pc, 4)
+    origin = entry(dw.DW_TAG_subprogram, text(dw.DW_AT_name, "merged"), label="merged")
+    call = entry(dw.DW_TAG_inlined_subroutine, refer(dw.DW_AT_abstract_origin, "merged"), *span)
+    nested = [function(f"nested{place}", FAR + place * 8, 8, children=[]) for place in range(3)]
+    outer = function("outer", LOW, 8, children=[*nested, call])
+    root = unit_of(outer, function("next", LOW + 8, 8), origin, language=language)
+
+    assert names_at(open_file(root), LOW) == expected
+
+
+def test_the_functions_of_ada_have_their_scopes_in_their_names():
+    inner = function("shapes__area", LOW, 8)
+    root = unit_of(
+        entry(dw.DW_TAG_module, text(dw.DW_AT_name, "shapes"), children=[inner]), language=0x0D
+    )
+
+    assert names_at(open_file(root), LOW) == ["shapes__area"]
 
 
 def test_the_piece_of_a_function_that_has_the_address_is_its_start():
