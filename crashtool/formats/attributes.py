@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from crashtool.errors import UsageError
+from crashtool.formats.foreign_paths import base_name
 from crashtool.formats.named_tuple import NamedTuple
 
 
@@ -28,7 +29,7 @@ class Attachment(NamedTuple):
     @property
     def base_name(self) -> str:
         """The path's last piece, on whichever platform: behind the last slash or backslash."""
-        return self.path.replace("\\", "/").rpartition("/")[2]
+        return base_name(self.path)
 
     @property
     def text(self) -> str:

@@ -72,8 +72,3 @@ class CodeRange(NamedTuple):
     offset: int
     size: int
     present: bool = True
-
-
-def base_name(path: str) -> str:
-    r"""The last part of a path written on any system: after the last / or \."""
-    return path.replace("\\", "/").rpartition("/")[2]

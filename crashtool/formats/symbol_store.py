@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from crashtool.formats import object_kinds
+from crashtool.formats.foreign_paths import base_name
 from crashtool.formats.identifiers import DebugId
 from crashtool.formats.named_tuple import NamedTuple
 
@@ -47,7 +48,7 @@ def store_name(path: str) -> str:
 
     A dump is made by whoever crashed: its names may be "..", or "c:x", or hold control characters.
     """
-    name = object_kinds.base_name(path)
+    name = base_name(path)
     is_safe = name.isprintable() and ":" not in name and len(name) <= MAX_NAME_LENGTH
     return name if is_safe and name.strip(".") else ""
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from crashtool.formats.foreign_paths import base_name
 from crashtool.formats.minidump.reasons.reason import pointer_size
 from crashtool.formats.source_path import find_source_url, parse_source_path
 from crashtool.model.crash import (
@@ -22,7 +23,7 @@ from crashtool.model.crash import (
 )
 from crashtool.model.module import Module
 from crashtool.model.signature import VERSION, sign
-from crashtool.render.words import base_name, format_assertion, format_error_code
+from crashtool.render.words import format_assertion, format_error_code
 
 if TYPE_CHECKING:
     from crashtool.model.symbol_lookup import ModuleStatus

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from crashtool.formats.foreign_paths import base_name
 from crashtool.formats.minidump.reasons.reason import hex_address
 from crashtool.model.crash import Annotation, Crash, CrashReport, SecretCount, Thread
 from crashtool.model.module import Module
@@ -29,7 +30,6 @@ from crashtool.render.stack import add_frames, add_legend
 from crashtool.render.symbols import add_symbols
 from crashtool.render.variables import VALUES_SHOWN, shows_values
 from crashtool.render.words import (
-    base_name,
     format_assertion,
     format_error_code,
     format_kind,

@@ -8,16 +8,9 @@ from operator import attrgetter
 from typing import Any
 
 from crashtool.errors import CrashtoolError
+from crashtool.formats.foreign_paths import base_name
 from crashtool.formats.named_tuple import NamedTuple
-from crashtool.formats.object_kinds import (
-    ELF,
-    EXECUTABLE,
-    FEATURES,
-    LIBRARY,
-    PACKAGE,
-    ObjectFile,
-    base_name,
-)
+from crashtool.formats.object_kinds import ELF, EXECUTABLE, FEATURES, LIBRARY, PACKAGE, ObjectFile
 from crashtool.model.symbol_upload import (
     ERROR,
     FAILED,

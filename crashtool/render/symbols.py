@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from crashtool.formats.foreign_paths import base_name
 from crashtool.model.crash import CrashReport
 from crashtool.render.page import Page, Span
-from crashtool.render.words import base_name
 
 if TYPE_CHECKING:
     from crashtool.model.symbol_lookup import Candidate, ModuleStatus

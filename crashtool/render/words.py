@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 
+from crashtool.formats.foreign_paths import base_name
 from crashtool.formats.minidump.reasons.reason import hex_address
 from crashtool.formats.moment import find_date
 from crashtool.formats.source_path import parse_source_path
@@ -193,11 +194,6 @@ def format_assertion(assertion: Assertion) -> str:
 def format_error_code(code: int | None) -> str | None:
     """A Win32 error by its constant's name, where it is a common one, else as a number."""
     return None if code is None else WIN32_ERRORS.get(code, f"0x{code:08x}")
-
-
-def base_name(path: str) -> str:
-    """The file's name without its folder, whichever system the path is from."""
-    return path.replace("\\", "/").rpartition("/")[2]
 
 
 def format_source_location(file: str | None, line: int | None) -> str:

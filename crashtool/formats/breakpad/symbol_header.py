@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 from crashtool.errors import MalformedFile
 from crashtool.formats import object_kinds
+from crashtool.formats.foreign_paths import base_name
 from crashtool.formats.identifiers import CodeId, DebugId
-from crashtool.formats.object_kinds import ObjectFile, base_name
+from crashtool.formats.object_kinds import ObjectFile
 
 if TYPE_CHECKING:
     from crashtool.formats.object_kinds import Content

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from crashtool.errors import InputUnusable, MalformedFile
 from crashtool.formats import object_kinds
+from crashtool.formats.foreign_paths import base_name
 from crashtool.formats.identifiers import BuildId, CodeId
 from crashtool.formats.mapped_pages import let_go
 from crashtool.formats.named_tuple import NamedTuple
@@ -25,7 +26,7 @@ from crashtool.formats.object_file.elf_structs import (
     UnitHeader,
 )
 from crashtool.formats.object_file.elf_symbols import SymbolTable
-from crashtool.formats.object_kinds import CodeRange, ObjectFile, base_name
+from crashtool.formats.object_kinds import CodeRange, ObjectFile
 from crashtool.formats.record import Record
 
 if TYPE_CHECKING:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from crashtool.errors import InputUnusable, MalformedFile
 from crashtool.formats import object_kinds
+from crashtool.formats.foreign_paths import base_name
 from crashtool.formats.identifiers import CodeId, DebugId
 from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.object_file.pe_structs import (
@@ -18,7 +19,7 @@ from crashtool.formats.object_file.pe_structs import (
     OptionalHeader64,
     SectionHeader,
 )
-from crashtool.formats.object_kinds import CodeRange, ObjectFile, base_name
+from crashtool.formats.object_kinds import CodeRange, ObjectFile
 
 if TYPE_CHECKING:
     from crashtool.formats.object_file.arm64_exception_tables import Arm64ExceptionTables

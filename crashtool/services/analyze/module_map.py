@@ -6,6 +6,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from crashtool.formats.foreign_paths import base_name
 from crashtool.model.crash import UnloadedHit
 from crashtool.model.module import Module
 
@@ -86,11 +87,6 @@ def name_module(path: str, debug_file: str | None = None) -> str:
     Linux appends " (deleted)" to the path of a mapped file that was replaced meanwhile.
     """
     return base_name(path.removesuffix(DELETED)) or base_name(debug_file or "") or UNNAMED
-
-
-def base_name(path: str) -> str:
-    """The file's name without its folder, whichever system the path is from."""
-    return path.replace("\\", "/").rpartition("/")[2]
 
 
 def _base(module: Module) -> int:

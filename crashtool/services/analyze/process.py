@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from crashtool.formats.foreign_paths import base_name
 from crashtool.formats.minidump.file import Minidump
 from crashtool.model.crash import Annotation, Process
 from crashtool.model.module import Module
-from crashtool.services.analyze.module_map import UNNAMED, base_name
+from crashtool.services.analyze.module_map import UNNAMED
 
 # In the order of trust: what Crashpad's documentation asks for, what programs use instead, and
 # what Electron calls the version of the program (its `ver` is Electron's own).

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from crashtool.errors import CrashtoolError, InputUnusable, reason_of
+from crashtool.formats.foreign_paths import base_name
 from crashtool.services.files.scratch import Scratch
 from crashtool.services.receiver.received_report import StoredFile, StoredReport
 from crashtool.services.symbols.identified_file import is_object, is_pack, read_head
@@ -93,5 +94,5 @@ def _list_names(folder: Path) -> tuple[str, ...]:
 
 def safe_name(name: str) -> str:
     """The base name of a path in an archive, as every system can have it."""
-    base = name.replace("\\", "/").rpartition("/")[2]
+    base = base_name(name)
     return re.sub(r"[^\w.+@ -]", "_", base)[-MAX_NAME_LENGTH:].strip(". ") or "file"

@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 from crashtool.errors import InputUnusable, UsageError
 from crashtool.formats.attributes import Attachment, Attribute
+from crashtool.formats.foreign_paths import base_name
 from crashtool.formats.minidump.file import Minidump
 from crashtool.formats.multipart import (
     FILE_TYPE,
@@ -150,7 +151,7 @@ def _name_dump(dump: Minidump, file: DumpFile) -> str:
     if dump.crashpad is not None and dump.crashpad.report_id.int:
         return f"{dump.crashpad.report_id}.dmp"
     shown = "" if file.path == STANDARD_INPUT else file.path
-    own = shown.replace("\\", "/").rpartition("/")[2].rpartition(":")[2]
+    own = base_name(shown).rpartition(":")[2]
     stem, _, suffix = own.rpartition(".")
     return f"{safe_name(stem or suffix) or 'minidump'}.dmp"
 

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from crashtool.errors import CrashtoolError, InputUnusable, MachineFault, reason_of
+from crashtool.formats.foreign_paths import base_name
 from crashtool.formats.identifiers import BuildId, DebugId
 from crashtool.formats.named_tuple import NamedTuple
-from crashtool.formats.object_kinds import base_name
 from crashtool.formats.regular_file import open_regular
 from crashtool.model.module import Module
 from crashtool.model.symbol_lookup import Candidate

@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterator
 
 from crashtool.errors import InputUnusable
 from crashtool.formats import object_kinds
+from crashtool.formats.foreign_paths import base_name
 from crashtool.formats.named_tuple import NamedTuple
-from crashtool.formats.object_kinds import ObjectFile, base_name
+from crashtool.formats.object_kinds import ObjectFile
 from crashtool.model.module import Module
 from crashtool.model.symbol_upload import GateRow, SymbolFile
 from crashtool.services.files.scratch import Scratch

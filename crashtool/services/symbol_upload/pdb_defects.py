@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from crashtool.formats import object_kinds
-from crashtool.formats.object_kinds import base_name
+from crashtool.formats.foreign_paths import base_name
 from crashtool.services.symbol_upload.inventory import Inventory, InventoryEntry
 from crashtool.services.symbols.advice import REWRITTEN_NOTE
 from crashtool.services.symbols.coverage import UNWIND_IN_IMAGE

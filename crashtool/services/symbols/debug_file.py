@@ -39,17 +39,29 @@ class DebugFile(Protocol):
     absent: list[str]
     objects: tuple[ObjectFile, ...]
 
-    def knows_functions(self, size: int) -> bool: ...  # noqa: D102
-    def find_function(self, address: int) -> FunctionHit | None: ...  # noqa: D102
+    def knows_functions(self, size: int) -> bool:
+        """Whether a place in no function of a module of `size` bytes is no code."""
+
+    def find_function(self, address: int) -> FunctionHit | None:
+        """The function at an address, its source line, and the calls merged into it there; None
+        where there is none. Names are readable.
+        """
+
     def find_variables(self, address: int) -> list[FoundScope]:
         """The variables at an address: of each merged call, innermost first, then of the function.
 
         As many scopes as `find_function` finds calls; none when nothing is known.
         """
 
-    def find_cfi(self, address: int) -> CfiText | None: ...  # noqa: D102
-    def find_frame_data(self, address: int) -> FrameData | None: ...  # noqa: D102
-    def read_code(self, address: int, size: int) -> bytes | None: ...  # noqa: D102
+    def find_cfi(self, address: int) -> CfiText | None:
+        """The rules that lead from an address to its caller, by call frame information."""
+
+    def find_frame_data(self, address: int) -> FrameData | None:
+        """How 32-bit Windows code at an address gets back to its caller."""
+
+    def read_code(self, address: int, size: int) -> bytes | None:
+        """Bytes of code; None where the file has none there, or not so many."""
+
     def read_constants(self, address: int, size: int) -> bytes | None:
         """Bytes that the program never writes to; None where the file has none there."""
 

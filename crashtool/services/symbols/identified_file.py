@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from crashtool.errors import CrashtoolError, InputUnusable, MalformedFile, reason_of
 from crashtool.formats import object_kinds
 from crashtool.formats.breakpad.symbol_header import MAGIC, read_module_line
+from crashtool.formats.foreign_paths import base_name
 from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.regular_file import OPEN_FLAGS
 from crashtool.formats.symbol_store import IMAGE_ID_DIGITS, ModuleIds, store_name
@@ -218,7 +219,7 @@ def _is_of(object_file: ObjectFile, module: Module) -> bool:
 
 def fits_name(file: IdentifiedFile, module: Module) -> bool:
     """Whether a file is called as a module's files are."""
-    return bare_name(object_kinds.base_name(file.place.rpartition(":")[2])) in names_of(module)
+    return bare_name(base_name(file.place.rpartition(":")[2])) in names_of(module)
 
 
 def may_be_of(file: IdentifiedFile, module: Module) -> bool:
@@ -233,12 +234,12 @@ def may_be_of(file: IdentifiedFile, module: Module) -> bool:
 def names_of(module: Module) -> set[str]:
     """The bare names of a module's files."""
     names = (module.code_file or module.name, module.debug_file)
-    return {bare_name(object_kinds.base_name(name)) for name in names if name} - {""}
+    return {bare_name(base_name(name)) for name in names if name} - {""}
 
 
 def bare_name(name: str) -> str:
     """A file name as it is compared: in lower case, without what debug files append to it."""
-    name = object_kinds.base_name(name).lower()
+    name = base_name(name).lower()
     for suffix in (*PACKED_SUFFIXES, *CABINET_SUFFIXES, *DEBUG_SUFFIXES):
         name = name.removesuffix(suffix)
     return name

@@ -11,6 +11,7 @@ import stat
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from crashtool.formats.foreign_paths import base_name
 from crashtool.formats.named_tuple import NamedTuple
 from crashtool.model.symbol_lookup import Candidate
 
@@ -232,7 +233,7 @@ def _is_remote(drive: str) -> bool:
 
 def plain_name(path: str) -> str:
     r"""The last part of a path of any system as a file's name here; "" when it leads elsewhere."""
-    name = path.replace("\\", "/").rpartition("/")[2]
+    name = base_name(path)
     is_plain = name.isprintable() and len(name) <= MAX_NAME_LENGTH and bool(name.strip(". "))
     if os.name == "nt" and (set(name) & set(':*?"<>|') or is_windows_device(name)):
         return ""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
 from crashtool.formats import object_kinds
-from crashtool.formats.object_kinds import base_name
+from crashtool.formats.foreign_paths import base_name
 from crashtool.model.symbol_lookup import Candidate, ModuleStatus, SymbolStatus, SymbolUse
 from crashtool.services.symbols.advice import (
     DUMP_FIX,

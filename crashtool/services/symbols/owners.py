@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from crashtool.formats.foreign_paths import base_name
 from crashtool.formats.named_tuple import NamedTuple
-from crashtool.formats.object_kinds import base_name
 
 if TYPE_CHECKING:
     from crashtool.model.module import Module

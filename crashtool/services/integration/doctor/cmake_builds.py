@@ -13,6 +13,7 @@ from crashtool.formats.cmake.cmake_cache import parse_cache
 from crashtool.formats.cmake.compile_commands import parse_compile_commands
 from crashtool.formats.cmake.makefiles import parse_flags, parse_link_text
 from crashtool.formats.cmake.ninja import parse_compile_lines, parse_link_lines
+from crashtool.formats.foreign_paths import base_name
 from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.text_file import read_text_file
 from crashtool.services.integration.doctor.builds import Build
@@ -214,7 +215,7 @@ def _is_here(folder: str, cache: dict[str, str]) -> bool:
 
 
 def _stem(path: str) -> str:
-    return path.replace("\\", "/").rpartition("/")[2].lower().removesuffix(".exe")
+    return base_name(path).lower().removesuffix(".exe")
 
 
 def _values(words: Iterable[str], options: tuple[str, ...]) -> Iterator[str]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from crashtool.errors import InputUnusable
 from crashtool.formats.crashpad.client.linking import COMPILER_RUNTIMES
+from crashtool.formats.foreign_paths import base_name
 from crashtool.formats.msbuild.configuration import Configuration, MsbuildSetting, split_list
 from crashtool.formats.msbuild.elements import MAX_SIZE
 from crashtool.formats.msbuild.project import COMPILER, LINKER, Files, read_project
@@ -230,7 +231,7 @@ def _find_library_dirs(folder: str, configuration: Configuration) -> tuple[str, 
 
 
 def _stem(name: str) -> str:
-    return name.replace("\\", "/").rpartition("/")[2].lower().removesuffix(".lib")
+    return base_name(name).lower().removesuffix(".lib")
 
 
 def _find_lines(path: str, configuration: Configuration) -> tuple[tuple[str, int], ...]:
