@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 
 import pytest
@@ -23,7 +22,7 @@ def environment(monkeypatch, tmp_path):
     monkeypatch.setattr(installing, "find_spec", lambda name: name == "pip" or None)
     monkeypatch.setattr(installing.os, "name", "posix")
     monkeypatch.setenv("PATH", str(tmp_path / "elsewhere"))
-    monkeypatch.setattr(installing, "distribution", lambda name: name)
+    monkeypatch.setattr(installing, "_list_folder", lambda _folder: ["crashtool-1.0.dist-info"])
     return prefix
 
 
@@ -64,20 +63,14 @@ def test_a_python_that_the_system_manages_is_told_so(environment, monkeypatch, t
     python = f"{environment}/bin/python"
     assert hint() == f"{python} -m pip install --break-system-packages 'crashtool[serve]'"
 
-    def none(_name):
-        raise PackageNotFoundError
-
-    monkeypatch.setattr(installing, "distribution", none)
+    monkeypatch.setattr(installing, "_list_folder", lambda _folder: ["crash-1.0.dist-info"])
     assert hint() == (f"{python} -m venv .venv && .venv/bin/python -m pip install '{ROOT}[serve]'")
 
 
 def test_a_checkout_that_is_not_installed_names_itself_and_no_public_package(
     environment, monkeypatch
 ):
-    def none(_name):
-        raise PackageNotFoundError
-
-    monkeypatch.setattr(installing, "distribution", none)
+    monkeypatch.setattr(installing, "_list_folder", lambda _folder: ["crash-1.0.dist-info"])
     assert hint() == f"{environment}/bin/python -m pip install '{ROOT}[serve]'"
 
 

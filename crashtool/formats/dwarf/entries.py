@@ -55,10 +55,19 @@ class Shape:
     negative one for a value that tells its size. `steps`: the same with what is next to each other
     added up. `size`:
     that of all where it is the same for each entry, else -1. `sibling`: where DW_AT_sibling is and
-    its size, where that is the same for each.
+    its size, where that is the same for each; `has_late_sibling`: there is one elsewhere.
     """
 
-    __slots__ = ("fields", "has_children", "is_wanted", "sibling", "size", "steps", "tag")
+    __slots__ = (
+        "fields",
+        "has_children",
+        "has_late_sibling",
+        "is_wanted",
+        "sibling",
+        "size",
+        "steps",
+        "tag",
+    )
 
     def __init__(self, declaration: Declaration, sizes: Sizes) -> None:
         self.tag = declaration.tag
@@ -75,6 +84,7 @@ class Shape:
         self.steps: list[int] = []
         self.size = -1
         self._measure()
+        self.has_late_sibling = self.sibling is None and DW_AT_sibling in names
 
     def _measure(self) -> None:
         total = 0  # bytes since the last value that tells its size
@@ -113,6 +123,18 @@ def _find_step(form: int, sizes: Sizes) -> int:
     raise DamagedDwarf(f"debug information of a kind that is not known (form {form:#x})", offset=0)
 
 
+class PlaceReader(Protocol):
+    """Reads where the code of entries of one shape is: values of attributes with such `forms`."""
+
+    forms: tuple[int, ...]
+    read: Callable[[bytes, int], tuple[Value | None, ...]]
+
+
+# By how many bytes before their first address entries begin, and the bytes of their code: those
+# with code from one address to another, by their code; whether they are functions.
+Heads: TypeAlias = dict[tuple[int, int], dict[bytes, tuple[bool, PlaceReader]]]
+
+
 class ReadShapes(Protocol):
     """Reads a whole table of abbreviations at once, up to where it is damaged."""
 
@@ -124,7 +146,8 @@ class Shapes:
 
     `known`: those that were read, by code. `steps`: of those whose entries nobody asks for, which
     have one size, that size with the code; 0 of others. `runs`: what passes many entries at once,
-    by the tags of those that it stops at, for those who make it.
+    by the tags of those that it stops at, `pickers`: what reads the places of code of entries, by
+    code, and `heads`: how entries with code begin, all for those who make them.
     """
 
     def __init__(
@@ -138,6 +161,8 @@ class Shapes:
         self.known: dict[int, Shape] = {}
         self.steps = bytearray(1 << 8)
         self.runs: dict[frozenset[int], Callable[[bytes, int], int]] = {}
+        self.pickers: dict[int, PlaceReader] = {}
+        self.heads: Heads | None = None
 
     def find(self, code: int) -> Shape:
         """What a code means. DamagedDwarf when it is not there."""

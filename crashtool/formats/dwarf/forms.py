@@ -134,6 +134,9 @@ LEBS = frozenset(  # unsigned LEB128 numbers
         DW_FORM_GNU_str_index,
     }
 )
+COUNTS = frozenset(  # numbers without a sign
+    {DW_FORM_data1, DW_FORM_data2, DW_FORM_data4, DW_FORM_data8, DW_FORM_udata}
+)
 BLOCKS = {DW_FORM_block1: 1, DW_FORM_block2: 2, DW_FORM_block4: 4}  # bytes of their length
 LEB_BLOCKS = frozenset({DW_FORM_block, DW_FORM_exprloc})
 MAX_INDIRECT = 4

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any, TypeAlias
 
 from crashtool.formats.dwarf.constants import (
     DW_LANG_C,
@@ -12,10 +13,7 @@ from crashtool.formats.dwarf.constants import (
     DW_LANG_C89,
     DW_LANG_C99,
     SCOPES,
-    DW_AT_high_pc,
-    DW_AT_low_pc,
-    DW_AT_ranges,
-    DW_AT_sibling,
+    DW_FORM_addr,
     DW_LANG_C_plus_plus,
     DW_LANG_C_plus_plus_03,
     DW_LANG_C_plus_plus_11,
@@ -30,12 +28,15 @@ from crashtool.formats.dwarf.constants import (
     DW_TAG_inlined_subroutine,
     DW_TAG_subprogram,
 )
-from crashtool.formats.dwarf.entries import MORE, Entries, Entry, Shape, as_damage
-from crashtool.formats.dwarf.forms import DamagedDwarf
+from crashtool.formats.dwarf.entries import MORE, Entries, Entry, PlaceReader, Shape, as_damage
+from crashtool.formats.dwarf.forms import COUNTS, DamagedDwarf
+from crashtool.formats.dwarf.function_search import FunctionSearch
 from crashtool.formats.dwarf.picked_values import Picker
-from crashtool.formats.dwarf.range_reader import RangeReader
+from crashtool.formats.dwarf.range_reader import PLACES, RangeReader
 from crashtool.formats.dwarf.skipping import compile_run
 from crashtool.formats.named_tuple import NamedTuple
+
+FindSpan: TypeAlias = Callable[[int, int], "tuple[int, int] | None"]
 
 FUNCTIONS, WITH_CALLS = (
     frozenset({DW_TAG_subprogram}),
@@ -62,10 +63,11 @@ UNNESTED = frozenset(
         DW_LANG_Mips_Assembler,
     }
 )
-PLACES = (DW_AT_low_pc, DW_AT_high_pc, DW_AT_ranges)
 MAX_FUNCTIONS = 1 << 18  # pieces of functions of one unit
 MAX_OVERLAPPING = 16  # nested functions, and those that were folded into one
 ENOUGH_PASSED = 1 << 13  # entries that are passed one by one before a pattern is made
+MAX_SCOPES = 64  # that are kept: a frame's variables are asked for after its name
+MAX_SEARCHES = 64  # for single functions of a unit; then it is walked once for all
 DEEPEST_CALL = 512  # calls merged into one another
 
 
@@ -76,7 +78,34 @@ class Scopes(NamedTuple):
 
     function: Entry
     start: int
+    end: int
     calls: list[Entry]
+
+
+class _CallShape(NamedTuple):
+    """What is to be known of merged calls of one shape.
+
+    `read` gives first address, end or size, and list of ranges; `has_size`: the first two are an
+    address and a size. `head`: the bytes of the code; `step`: those up to the next entry, 0 where
+    they are not the same for each.
+    """
+
+    shape: Shape
+    read: Callable[[bytes, int], tuple[Any, ...]]
+    has_size: bool
+    head: int
+    step: int
+
+
+class _Followed:
+    """How far, and how deep there, the tree of a function was followed; whether its language has
+    functions inside others.
+    """
+
+    def __init__(self, at: int, is_nested: bool) -> None:
+        self.at = at
+        self.depth = 1
+        self.is_nested = is_nested
 
 
 class UnitFunctions:
@@ -86,29 +115,53 @@ class UnitFunctions:
         self._entries = entries
         self._code = code
         self._ranges = RangeReader(entries.unit)
-        self._pickers: dict[int, Picker] = {}
+        self._search = FunctionSearch(entries, self._ranges)
+        self._searches = 0
+        self._pickers = entries.shapes.pickers
+        self._calls: dict[int, _CallShape] = {}  # by codes of one byte
         self._tops: _Pieces | None = None
         self._all: _Pieces | None = None
         self._passed = 0
+        self._scopes: dict[int, Scopes | None] = {}
 
-    def find(self, address: int) -> Scopes | None:
+    def find(self, address: int, find_span: FindSpan | None = None) -> Scopes | None:
         """The function that has an address. DamagedDwarf when the unit makes no sense.
+
+        `find_span` tells where a function begins and ends by other means, for an address and the
+        bytes that need not be walked then.
+        """
+        if address not in self._scopes:
+            if len(self._scopes) >= MAX_SCOPES:
+                self._scopes.clear()
+            with as_damage(self._entries.unit.header.offset):
+                self._scopes[address] = self._find(address, find_span)
+        return self._scopes[address]
+
+    def _find(self, address: int, find_span: FindSpan | None) -> Scopes | None:
+        subprogram = self._find_piece(address, find_span)
+        if subprogram is None:
+            return None
+        start, end, offset = subprogram
+        function = self._entries.read(offset)
+        return Scopes(function, start, end, list(self._walk_calls(function, address)))
+
+    def _find_piece(self, address: int, find_span: FindSpan | None) -> tuple[int, int, int] | None:
+        """Where a function's code begins and ends around an address, and its entry.
 
         Those at the top of the tree, then those inside others: nested ones, lambdas, OpenMP's.
         """
-        with as_damage(self._entries.unit.header.offset):
-            if self._tops is None:
-                self._tops = self._list_tops()
-            subprogram = self._tops.find(address)
-            if subprogram is None and self._all is None:
-                self._all = self._list_pieces(self._walk_functions())
-            if subprogram is None and self._all is not None:
-                subprogram = self._all.find(address)
-            if subprogram is None:
-                return None
-            start, offset = subprogram
-            function = self._entries.read(offset)
-            return Scopes(function, start, list(self._walk_calls(function, address)))
+        if self._tops is None and find_span is not None and self._searches < MAX_SEARCHES:
+            self._searches += 1
+            span = find_span(address, self._entries.end) if self._search.is_possible() else None
+            offset = self._search.find(*span) if span and self._is_code(span[0]) else 0
+            if span and offset:
+                return *span, offset
+        if self._tops is None:
+            self._tops = self._list_tops()
+        subprogram = self._tops.find(address)
+        if subprogram is None and self._all is None:
+            self._all = self._list_pieces(self._walk_functions())
+        return subprogram or (self._all.find(address) if self._all is not None else None)
 
     def _list_tops(self) -> _Pieces:
         """The functions at the top; all of them where no entry says where its sibling is."""
@@ -137,12 +190,14 @@ class UnitFunctions:
         """First address and end of each piece of a function's code."""
         entries = self._entries
         code, start = entries.open(offset)
-        picker = self._pickers.get(code)
-        if picker is None:
-            shape = entries.shapes.find(code)
-            picker = self._pickers[code] = Picker(shape, PLACES, entries.shapes.sizes)
+        picker = self._pickers.get(code) or self._pick(code)
         low, high, ranges = picker.read(entries.data, start)
         return self._ranges.find(low, high, ranges, picker.forms)
+
+    def _pick(self, code: int) -> PlaceReader:
+        shapes = self._entries.shapes
+        picker = self._pickers[code] = Picker(shapes.find(code), PLACES, shapes.sizes)
+        return picker
 
     def _is_code(self, low: int) -> bool:
         """Whether a piece was kept: linkers set dropped ones to 0, 1 or a little more."""
@@ -195,45 +250,77 @@ class UnitFunctions:
         if not function.shape.has_children:
             return
         entries = self._entries
+        data, short_codes = entries.data, self._calls
         self._ranges.begin()
         stop = min(function.next, entries.end)
-        offset, count = function.end, 0
-        at, depth = function.end, 1  # how far the tree was followed, where no entry tells its end
-        is_nested = not stop and entries.unit.language not in UNNESTED
-        while (
-            wanted := self._find_wanted(offset, stop or entries.end, WITH_CALLS)
-        ) and count < DEEPEST_CALL:
-            offset, shape = wanted
-            if shape.tag != DW_TAG_inlined_subroutine:
-                if is_nested:
-                    at, depth = self._follow_tree(at, offset, depth)
-                if not stop and not (is_nested and depth):
+        offset, end, count = function.end, stop or entries.end, 0
+        followed = None if stop else _Followed(function.end, entries.unit.language not in UNNESTED)
+        while offset < end and count < DEEPEST_CALL:
+            call = short_codes.get(data[offset])
+            if call is None:  # most of what stands between two calls is passed at once
+                offset = self._find_call(offset, end, followed)
+                if not offset:
                     return
-                offset = entries.skip(entries.open(offset)[1], shape)
-                continue
-            pieces = self._find_pieces(offset)
-            if any(low <= address < high for low, high in pieces):
-                call = entries.read(offset)
-                yield call
-                count += 1
-                offset = call.end
+                call = self._describe_call(offset)
+            if call.has_size:
+                low, size, _ = call.read(data, offset + call.head)
+                is_inside = low <= address < low + size
             else:
-                offset = self._pass_call(offset, shape)
+                is_inside = any(low <= address < high for low, high in self._find_pieces(offset))
+            if is_inside:
+                entry = entries.read(offset)
+                yield entry
+                count += 1
+                offset = entry.end
+            else:
+                offset = offset + call.step if call.step else self._pass_call(offset, call.shape)
 
-    def _follow_tree(self, at: int, end: int, depth: int) -> tuple[int, int]:
-        """From an entry to another one: where that is and how deep, 0 behind the whole tree."""
+    def _find_call(self, offset: int, end: int, followed: _Followed | None) -> int:
+        """The next merged call; 0 when there is none before the end, or before the next function
+        that is not inside this one. `followed`: how far its tree was, where its end is not told.
+        """
         entries = self._entries
+        while wanted := self._find_wanted(offset, end, WITH_CALLS):
+            offset, shape = wanted
+            if shape.tag == DW_TAG_inlined_subroutine:
+                return offset
+            if followed and not self._is_inside(followed, offset):
+                return 0
+            offset = entries.skip(entries.open(offset)[1], shape)
+        return 0
+
+    def _describe_call(self, offset: int) -> _CallShape:
+        """What is to be known of the calls of the shape of one, which is kept by a short code."""
+        code, start = self._entries.open(offset)
+        shape = self._entries.shapes.find(code)
+        picker = self._pickers.get(code) or self._pick(code)
+        is_fixed = shape.size >= 0 and shape.sibling is None and not shape.has_late_sibling
+        head = start - offset
+        step = head + shape.size if is_fixed else 0
+        low, high, ranges = picker.forms
+        has_size = low == DW_FORM_addr and high in COUNTS and not ranges
+        call = _CallShape(shape, picker.read, has_size, head, step)
+        if head == 1:
+            self._calls[code] = call
+        return call
+
+    def _is_inside(self, followed: _Followed, end: int) -> bool:
+        """Whether an entry is inside the function whose tree was followed so far."""
+        if not followed.is_nested:
+            return False
+        entries, at, depth = self._entries, followed.at, followed.depth
         while at < end and depth:
             code, start = entries.open(at)
             shape = entries.shapes.find(code) if code else None
             depth += -1 if shape is None else int(shape.has_children)
             at = start if shape is None else entries.skip(start, shape)
-        return at, depth
+        followed.at, followed.depth = at, depth
+        return bool(depth)
 
     def _pass_call(self, offset: int, shape: Shape) -> int:
         """Where what is behind a call, and what is inside it if its end is told, begins."""
         entries = self._entries
-        if shape.sibling is None and any(field[0] == DW_AT_sibling for field in shape.fields):
+        if shape.has_late_sibling:
             call = entries.read(offset)
             return call.next or call.end
         start = entries.open(offset)[1]
@@ -274,12 +361,12 @@ class _Pieces:
         self._rows = rows
         self._starts = [low for low, _, _ in rows]
 
-    def find(self, address: int) -> tuple[int, int] | None:
-        """Where the piece begins that has an address, and its function; the last one that begins
-        counts, as nested functions are smaller.
+    def find(self, address: int) -> tuple[int, int, int] | None:
+        """Where the piece begins and ends that has an address, and its function; the last one that
+        begins counts, as nested functions are smaller.
         """
         last = bisect_right(self._starts, address)
         for low, high, offset in reversed(self._rows[max(0, last - MAX_OVERLAPPING) : last]):
             if address < high:
-                return low, offset
+                return low, high, offset
         return None

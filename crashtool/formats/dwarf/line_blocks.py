@@ -35,6 +35,7 @@ SMALL_EXTENDED = tuple(
 MAX_AT_ONCE = 1000  # steps of a pattern; each takes some memory until the run's end
 MAX_EFFECTS = 1 << 13  # that are kept
 UNIT = 1 << 64
+LONGEST, SEVEN_BITS = 6, 0x7F  # bytes of an opcode with a number of 35 bits
 
 
 def join_bytes(values: list[int]) -> bytes:
@@ -119,7 +120,7 @@ class _Effects(dict[bytes, int]):
     def __missing__(self, token: bytes) -> int:
         effect = 0
         if token[0] == DW_LNS_advance_line:
-            effect = _operand(token).sleb()
+            effect = _signed(token)
         elif token[0] == DW_LNS_advance_pc:
             effect = _operand(token).uleb() * self._smallest * UNIT
         elif token[0] == DW_LNS_fixed_advance_pc:
@@ -128,6 +129,17 @@ class _Effects(dict[bytes, int]):
             self.clear()
         self[token] = effect
         return effect
+
+
+def _signed(token: bytes) -> int:
+    """A signed LEB128 number behind an opcode."""
+    if len(token) > LONGEST:
+        return _operand(token).sleb()
+    value = shift = 0
+    for byte in token[1:]:
+        value |= (byte & SEVEN_BITS) << shift
+        shift += 7
+    return value - 2 * (value & 1 << shift - 1)
 
 
 def _operand(token: bytes) -> Cursor:

@@ -88,6 +88,7 @@ class DwarfLookup:
         self._opened: dict[int, _OpenUnit | None] = {}
         self._variables: DwarfVariables | None = None
         self._left = MAX_VAIN
+        self._walked = 0  # bytes of units
         self._kept = 0
         self.problems: list[str] = []
 
@@ -143,7 +144,7 @@ class DwarfLookup:
             return None
         for unit in self._units.walk_units(wanted):
             opened = self._open(unit)
-            scopes = opened and opened.functions.find(wanted)
+            scopes = opened and opened.functions.find(wanted, self._find_span)
             if opened and scopes:
                 table, entries = opened.table, opened.entries
                 calls = [Reference(table, entries, call) for call in scopes.calls]
@@ -190,7 +191,8 @@ class DwarfLookup:
             opened = self._open(unit)
             if opened is None:
                 return []
-            scopes = opened.functions.find(self._sections.base + address)
+            wanted = self._sections.base + address
+            scopes = opened.functions.find(wanted, self._find_span)
             if scopes is None:
                 return []
             self._left += opened.take_cost()
@@ -198,6 +200,21 @@ class DwarfLookup:
         except DamagedDwarf as error:
             self._note(error)
             return []
+
+    def _find_span(self, wanted: int, saved: int) -> tuple[int, int] | None:
+        """First address and end of the function that a symbol table has at an address, as DWARF
+        counts, which saves a walk through so many bytes of a unit.
+
+        The table is sorted once that is worth it: when as many bytes would have been walked.
+        """
+        if not isinstance(self.symbols, FunctionNames):
+            return None
+        self._walked += saved
+        if self._walked < self.symbols.size:
+            return None
+        base = self._sections.base
+        span = self.symbols.find_span(wanted - base)
+        return span and (base + span[0], base + span[1])
 
     def _open(self, unit: Unit) -> _OpenUnit | None:
         offset = unit.header.offset
@@ -228,7 +245,7 @@ class DwarfLookup:
             file, line = self._find_caller(opened, call)
         start = scopes.start - self._sections.base
         name = self._name_function(opened, scopes.function, start)
-        return [*locations, CodeLocation(name, start, file, line)]
+        return [*locations, CodeLocation(name, start, file, line, scopes.end - scopes.start)]
 
     def _find_caller(self, opened: _OpenUnit, call: Entry) -> tuple[str, int]:
         """Where a call that was merged stands."""

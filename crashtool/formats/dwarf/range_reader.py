@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from struct import Struct
 
 from crashtool.formats.dwarf.constants import (
     DW_AT_high_pc,
@@ -24,7 +25,10 @@ from crashtool.formats.dwarf.ranges import (
 )
 from crashtool.formats.dwarf.units import DWARF_5, Unit
 
+PLACES = (DW_AT_low_pc, DW_AT_high_pc, DW_AT_ranges)
 PORTION = 1 << 10  # bytes of a list that are looked at together
+OLD_PORTION = 16  # pairs of addresses; most lists have fewer
+PAIRS = {4: Struct("<II"), 8: Struct("<QQ")}  # by the size of addresses
 
 
 class RangeReader:
@@ -35,11 +39,14 @@ class RangeReader:
         self._size = unit.sizes.address
         self._base = 0
         self._lists: Cursor | None = None
+        self._old_lists: Cursor | None = None  # of a whole unit before DWARF 5
         self._budget = RangeBudget()
         with suppress(DamagedDwarf):  # what needs it says so again
             self._base = unit.low
             if unit.sizes.version >= DWARF_5:
                 self._lists = unit.sections.open("debug_rnglists")
+            elif unit.skeleton is None and self._size in PAIRS:
+                self._old_lists = unit.sections.open("debug_ranges")
 
     def begin(self, most: int = MAX_READ) -> None:
         """Begin a piece of work, which may read so many parts of lists."""
@@ -62,6 +69,10 @@ class RangeReader:
                 pairs = self._read_list(self._lists, ranges, forms[2])
                 if pairs is not None:
                     return pairs
+            elif self._old_lists is not None and isinstance(ranges, int):
+                pairs = self._read_old(self._old_lists, ranges)
+                if pairs is not None:
+                    return pairs
         elif (
             forms[0] == DW_FORM_addr
             and forms[1] not in ADDRESS_INDEXES
@@ -70,11 +81,29 @@ class RangeReader:
         ):
             end = high if forms[1] == DW_FORM_addr else low + high
             return [(low, end)] if low < end else []
-        names = zip(
-            (DW_AT_low_pc, DW_AT_high_pc, DW_AT_ranges), forms, (low, high, ranges), strict=False
-        )
+        names = zip(PLACES, forms, (low, high, ranges), strict=False)
         values = {name: (form, value) for name, form, value in names if value is not None}
         return find_ranges(self._unit, values, self._budget)
+
+    def _read_old(self, lists: Cursor, value: int) -> list[tuple[int, int]] | None:
+        """A list of .debug_ranges; None for one that is long, and for damage."""
+        start = lists.offset + value
+        last, base = (1 << 8 * self._size) - 1, self._base
+        pairs: list[tuple[int, int]] = []
+        if not lists.offset <= start < lists.end:
+            return None
+        layout = PAIRS[self._size]
+        end = min(lists.end, start + OLD_PORTION * layout.size)
+        content = lists.data[start : end - (end - start) % layout.size]
+        for number, (low, high) in enumerate(layout.iter_unpack(content)):
+            if not low and not high:
+                self._budget.take(number)
+                return pairs
+            if low == last:
+                base = high
+            elif (first := base + low & last) < (behind := base + high & last):
+                pairs.append((first, behind))
+        return None
 
     def _read_list(  # noqa: C901 (one loop, for its speed)
         self, lists: Cursor, value: int, form: int

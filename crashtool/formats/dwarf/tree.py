@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from math import inf
 
 from crashtool.formats.dwarf.constants import SCOPES
-from crashtool.formats.dwarf.entries import DEEPEST, MAX_ENDS, Entries, Entry, as_damage
+from crashtool.formats.dwarf.entries import DEEPEST, MAX_ENDS, MORE, Entries, Entry, as_damage
 from crashtool.formats.dwarf.forms import DamagedDwarf
 
 MAX_CHILDREN = 1 << 16
@@ -93,6 +93,11 @@ class ScopeIndex:
         self._open: list[_Scope | None] = []  # None for what is no scope
         self._scopes: list[_Scope] = []
         self._starts: list[int] = []
+        # By code: the bytes of entries that have one size and nothing inside them.
+        self._leaves = bytearray(1 << 8)
+        for code, shape in entries.shapes.read_all().items():
+            if code < MORE and not shape.has_children and 0 <= shape.size < MORE:
+                self._leaves[code] = shape.size + 1
 
     def list_parents(self, wanted: int) -> list[int]:
         """The offsets of the scopes that an entry is inside, from the outermost on.
@@ -100,8 +105,8 @@ class ScopeIndex:
         DamagedDwarf when the unit runs out before.
         """
         with as_damage(self._entries.unit.header.offset):
-            while self._place < wanted:
-                self._advance()
+            if self._place < wanted:
+                self._advance(wanted)
         number = bisect_right(self._starts, wanted - 1) - 1
         scope = self._scopes[number] if number >= 0 else None
         parents: list[int] = []
@@ -111,33 +116,42 @@ class ScopeIndex:
             scope = scope.parent
         return parents[::-1]
 
-    def _advance(self) -> None:
-        entries = self._entries
-        code, start = entries.open(self._place)
-        if not code:
-            ended = self._open.pop() if self._open else None
-            if ended is not None:
-                ended.end = self._place
-            self._place = start
-            return
-        shape = entries.shapes.known.get(code) or entries.shapes.find(code)
-        if not shape.has_children:
-            self._place = entries.skip(start, shape)
-            return
-        scope = None
-        if shape.tag in SCOPES:
-            parent = next(
-                (enclosing for enclosing in reversed(self._open) if enclosing is not None), None
-            )
-            scope = _Scope(self._place, parent)
-            self._scopes.append(scope)
-            self._starts.append(self._place)
-        else:
-            following = entries.find_next(start, shape)
-            if following:
-                self._place = following
-                return
-        if len(self._open) > DEEPEST:
-            raise DamagedDwarf("entries within entries without end", offset=self._place)
-        self._open.append(scope)
-        self._place = entries.skip(start, shape)
+    def _advance(self, wanted: int) -> None:
+        """Walk on, up to an entry or beyond it: in one loop, for its speed."""
+        entries, place = self._entries, self._place
+        data, shapes, find_shape = entries.data, entries.shapes.known, entries.shapes.find
+        enclosing, leaves = self._open, self._leaves
+        try:
+            while place < wanted:
+                code, start = data[place], place + 1
+                if leaves[code]:
+                    place += leaves[code]
+                    continue
+                if code >= MORE:
+                    code, start = entries.open(place)
+                if not code:
+                    ended = enclosing.pop() if enclosing else None
+                    if ended is not None:
+                        ended.end = place
+                    place = start
+                    continue
+                shape = shapes.get(code) or find_shape(code)
+                if shape.has_children:
+                    following = 0 if shape.tag in SCOPES else entries.find_next(start, shape)
+                    if following:
+                        place = following
+                        continue
+                    if len(enclosing) > DEEPEST:
+                        raise DamagedDwarf("entries within entries without end", offset=place)
+                    enclosing.append(self._add(place) if shape.tag in SCOPES else None)
+                place = start + shape.size if shape.size >= 0 else entries.skip(start, shape)
+        finally:
+            self._place = place
+
+    def _add(self, offset: int) -> _Scope:
+        """A scope that begins at an offset, inside the innermost one that is open."""
+        parent = next((scope for scope in reversed(self._open) if scope is not None), None)
+        scope = _Scope(offset, parent)
+        self._scopes.append(scope)
+        self._starts.append(offset)
+        return scope

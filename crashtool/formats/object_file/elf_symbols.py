@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from crashtool.formats.named_tuple import NamedTuple
 from crashtool.formats.record import U8, U16, U32, U64, Record
 
 if TYPE_CHECKING:
+    from crashtool.formats.object_file.symbol_starts import SymbolStarts
     from crashtool.formats.object_kinds import Content
 
 FUNCTIONS = (2, 10)  # STT_FUNC, STT_GNU_IFUNC, in the lower four bits of `info`
@@ -18,6 +20,8 @@ UNTYPED, OBJECT = 0, 1  # STT_NOTYPE, STT_OBJECT
 SEEN_BY_LINKERS = (1, 2)  # STB_GLOBAL, STB_WEAK, in the upper four bits of `info`
 FIRST_SPECIAL = 0xFF00  # SHN_LORESERVE: the section of no code
 MAX_VARIABLES = 1 << 18
+SYMBOLS_AT_ONCE = 1 << 12
+MAX_STARTS = 4  # that are no function's, as labels inside one are, before it is given up
 MAX_NAME_LENGTH = 1 << 14
 MAX_ALIASES = 16
 MAX_ADDRESS = 1 << 64
@@ -64,6 +68,13 @@ class SymbolTable(NamedTuple):
 
 def walk_function_names(data: Content, table: SymbolTable, address: int) -> Iterator[str]:
     """The names of the functions, of any size but none, that begin at an address from the base."""
+    return (_name(data, table, symbol.name) for symbol in walk_functions_at(data, table, address))
+
+
+def walk_functions_at(
+    data: Content, table: SymbolTable, address: int
+) -> Iterator[ElfSymbol64 | ElfSymbol32]:
+    """The symbols of the same."""
     kind: type[ElfSymbol64 | ElfSymbol32] = ElfSymbol64 if table.wide else ElfSymbol32
     field = 8 if table.wide else 4  # of `value`, and its size
     wanted = (table.base + address).to_bytes(8, "little")[: 8 if table.wide else 4]
@@ -74,7 +85,7 @@ def walk_function_names(data: Content, table: SymbolTable, address: int) -> Iter
         if (start - table.offset) % kind.SIZE == 0 and start + kind.SIZE <= end:
             symbol = kind.read(data, start)
             if symbol.info & 0xF in FUNCTIONS and symbol.size and symbol.section:
-                yield _name(data, table, symbol.name)
+                yield symbol
         offset = data.find(wanted, offset + 1, end)
 
 
@@ -222,6 +233,33 @@ class FunctionNames:
         self._code = code
         self._functions: list[FunctionTable] | None = None
         self._labels: list[ElfFunction] | None = None
+        self._starts: SymbolStarts | None = None
+
+    @property
+    def size(self) -> int:
+        """The bytes of the fullest table."""
+        return self._tables[0].size if self._tables else 0
+
+    def find_span(self, address: int) -> tuple[int, int] | None:
+        """First address and end of the function that the fullest table has at an address.
+
+        None where it has none of a known size, and where names disagree on where it ends.
+        """
+        if not self._tables:
+            return None
+        table = self._tables[0]
+        if self._starts is None:
+            from crashtool.formats.object_file.symbol_starts import SymbolStarts  # of large tables
+
+            content = self._data[table.offset : min(table.offset + table.size, len(self._data))]
+            self._starts = SymbolStarts(content, wide=table.wide)
+        for value in islice(self._starts.walk_back(table.base + address), MAX_STARTS):
+            start = value - table.base
+            ends = {start + symbol.size for symbol in walk_functions_at(self._data, table, start)}
+            if ends:
+                end = ends.pop()
+                return (start, end) if not ends and address < end else None
+        return None
 
     def list_names(self, start: int) -> list[str]:
         """The names of the functions that begin at an address."""
@@ -279,12 +317,22 @@ class FunctionNames:
 
 
 def _walk_functions(data: Content, table: SymbolTable) -> Iterator[tuple[int, int, int]]:
+    """Start, size and the name's offset of each. A large program has hundreds of thousands of
+    symbols: so no record is made of each.
+    """
     kind: type[ElfSymbol64 | ElfSymbol32] = ElfSymbol64 if table.wide else ElfSymbol32
     end = min(table.offset + table.size, len(data))
-    for offset in range(table.offset, end - kind.SIZE + 1, kind.SIZE):
-        symbol = kind.read(data, offset)
-        if symbol.info & 0xF in FUNCTIONS and symbol.section:
-            yield symbol.value - table.base, symbol.size, symbol.name
+    for start in range(table.offset, end, SYMBOLS_AT_ONCE * kind.SIZE):
+        content = data[start : min(end, start + SYMBOLS_AT_ONCE * kind.SIZE)]
+        symbols = kind.LAYOUT.iter_unpack(content[: len(content) // kind.SIZE * kind.SIZE])
+        if table.wide:
+            for name, info, _, section, value, size in symbols:
+                if info & 0xF in FUNCTIONS and section:
+                    yield value - table.base, size, name
+        else:
+            for name, value, size, info, _, section in symbols:
+                if info & 0xF in FUNCTIONS and section:
+                    yield value - table.base, size, name
 
 
 def _name(data: Content, table: SymbolTable, offset: int) -> str:

@@ -9,6 +9,7 @@ from crashtool.formats.dwarf.file_sections import open_all_sections
 from crashtool.formats.dwarf.lookup import DwarfLookup, SplitUnit
 from crashtool.formats.dwarf.sections import DebugSections
 from crashtool.formats.dwarf.units import Unit, is_skeleton
+from crashtool.formats.mapped_pages import let_go
 from crashtool.formats.object_file import elf, pe
 from crashtool.formats.object_file.elf_symbols import FunctionNames
 from crashtool.services.symbols.function_hits import to_hit
@@ -30,9 +31,15 @@ class DwarfFunctions:
     """
 
     def __init__(
-        self, lookup: DwarfLookup, symbols: DwarfLookup, problems: list[str], architecture: str
+        self,
+        data: Content,
+        lookup: DwarfLookup,
+        symbols: DwarfLookup,
+        problems: list[str],
+        architecture: str,
     ) -> None:
         """`symbols` looks up in the symbol tables alone, where the rest cannot be unpacked here."""
+        self._data = data
         self._architecture = architecture
         self._lookup = lookup
         self._symbols = symbols
@@ -54,6 +61,7 @@ class DwarfFunctions:
         for problem in self._lookup.problems:
             if problem not in self._problems:
                 self._problems.append(problem)
+        let_go(self._data, 0, len(self._data))  # for a text of ten bytes a system maps 64 KB
         return to_hit(locations, address) if locations else None
 
     def find_variables(self, address: int) -> list[FoundScope]:
@@ -98,7 +106,7 @@ def open_functions(
 
         sections.supplement = find_supplement(path, sections, problems, absent)
     lookup = DwarfLookup(sections, symbols, SplitUnits(path, problems, absent).find)
-    return DwarfFunctions(lookup, DwarfLookup(empty, symbols), problems, architecture)
+    return DwarfFunctions(data, lookup, DwarfLookup(empty, symbols), problems, architecture)
 
 
 def open_alone(data: Content, architecture: str) -> DwarfLookup | None:

@@ -17,7 +17,7 @@ def to_hit(locations: list[CodeLocation], address: int) -> FunctionHit:
     return FunctionHit(
         name=demangle(outer.function),
         start=address if outer.start is None else outer.start,
-        size=0,
+        size=outer.size,
         file=outer.file or None,
         line=outer.line or None,
         inlines=tuple(map(_to_inlined_call, inner)),

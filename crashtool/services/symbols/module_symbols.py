@@ -88,16 +88,21 @@ class ModuleSymbols:
         return self._functions[address]
 
     def _find_function(self, address: int) -> FunctionHit | None:
+        """A file without lines is asked when no other has one: its symbol table is read whole."""
         best: FunctionHit | None = None
+        lineless: list[DebugFile] = []
         for file in self._walk_files(lambda file: file.has_lines):
             if file.read_code(address, 1) == b"":
                 return None  # data behind the last function
+            if not file.has_lines:
+                lineless.append(file)
+                continue
             hit = file.find_function(address)
-            if hit is not None and (best is None or (hit.line and not best.line)):
-                best = hit
-            if best is not None and best.line:
-                break
-        return best
+            if hit is not None and hit.line:
+                return hit
+            best = best or hit
+        named = next(filter(None, (file.find_function(address) for file in lineless)), None)
+        return named or best
 
     def find_variables(self, address: int) -> list[FoundScope]:
         """The variables at an address, of the file that had its function and line.

@@ -57,9 +57,11 @@ def _is_entered_by_signal(scene: UnwindContext, frame: StackFrame, loaded: Loade
     pointer = frame.registers[scene.machine.instruction_pointer]
     if loaded.module.name.startswith(KERNEL_MODULES) or scene.is_trampoline(pointer):
         return True
-    if loaded.tables.find_function(pointer - loaded.base) is not None:
-        return False
-    return is_signal_frame(scene, frame.registers[scene.machine.stack_pointer])
+    # A word of the stack is read sooner than a function is found.
+    return (
+        is_signal_frame(scene, frame.registers[scene.machine.stack_pointer])
+        and loaded.tables.find_function(pointer - loaded.base) is None
+    )
 
 
 def is_signal_frame(scene: UnwindContext, stack: int) -> bool:

@@ -113,7 +113,7 @@ def test_a_function_has_name_start_and_line(version, wide):
     row = function("main", LOW, SIZE, version=version)
     lookup = open_file(unit_of(row, version=version, wide=wide), version=version, wide=wide)
 
-    assert lookup.find_locations(LOW + 5) == [CodeLocation("main", LOW, MAIN, 11)]
+    assert lookup.find_locations(LOW + 5) == [CodeLocation("main", LOW, MAIN, 11, SIZE)]
     assert lookup.find_locations(LOW + SIZE) == []
     assert lookup.find_locations(LOW - 1) == []
 
@@ -136,7 +136,7 @@ def test_merged_calls_come_first_the_innermost_first_with_the_lines_of_their_cal
     assert lookup.find_locations(LOW + 5) == [
         CodeLocation("inner", None, MAIN, 11),
         CodeLocation("outer", None, MAIN, 20),
-        CodeLocation("main", LOW, MAIN, 30),
+        CodeLocation("main", LOW, MAIN, 30, SIZE),
     ]
     assert names_at(lookup, LOW + 0x11) == ["outer", "main"]
     assert names_at(lookup, LOW + 0x20) == ["inner", "main"]
@@ -307,6 +307,35 @@ def test_the_piece_of_a_function_that_has_the_address_is_its_start():
     lookup = open_file(root, more={"debug_ranges": ranges})
 
     assert [lookup.find_locations(place)[0].start for place in (LOW + 1, FAR + 1)] == [LOW, FAR]
+
+
+@pytest.mark.parametrize("count", [1, 15, 16, 40])
+def test_a_function_may_be_in_many_pieces(count):
+    """Counted from the unit's first address, then from one that the list itself gives."""
+    first = [value for piece in range(count) for value in (2 * piece, 2 * piece + 1)]
+    rest = 2**64 - 1, FAR, 0, 1
+    ranges = b"".join(number(value, 8) for value in (*first, *rest, 0, 0))
+    row = entry(
+        dw.DW_TAG_subprogram, text(dw.DW_AT_name, "main"), (dw.DW_AT_ranges, SEC_OFFSET, bytes(4))
+    )
+    lookup = open_file(unit_of(row, spans=(LOW, 0x100)), more={"debug_ranges": ranges})
+
+    starts = [LOW + 2 * piece for piece in range(count)]
+    for start in (*starts, FAR):
+        assert [(row.start, row.size) for row in lookup.find_locations(start)] == [(start, 1)]
+        assert "main" not in names_at(lookup, start + 1)
+
+
+@pytest.mark.parametrize("spoiled", [bytes(4), b"\x01" * 8])
+def test_a_list_of_pieces_that_has_no_end_costs_its_function(spoiled):
+    row = entry(
+        dw.DW_TAG_subprogram, text(dw.DW_AT_name, "main"), (dw.DW_AT_ranges, SEC_OFFSET, bytes(4))
+    )
+    root = unit_of(row, function("other", FAR, 8), spans=(LOW, 0x100))
+    lookup = open_file(root, more={"debug_ranges": spoiled})
+
+    assert names_at(lookup, FAR) == ["other"]
+    assert names_at(lookup, LOW) in ([], [""])
 
 
 def test_the_innermost_of_functions_that_overlap_counts():

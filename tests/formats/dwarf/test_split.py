@@ -115,7 +115,10 @@ def functions_at(program, units, *addresses):
         return SplitFile(build_file(units)).find(skeleton, name.identifier)
 
     lookup = DwarfLookup(sections, None, find)
-    return [[row[0::2] for row in lookup.find_locations(address)] for address in addresses]
+    return [
+        [(row.function, row.file) for row in lookup.find_locations(address)]
+        for address in addresses
+    ]
 
 
 @pytest.mark.parametrize("version", [4, 5])

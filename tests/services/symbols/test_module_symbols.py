@@ -7,7 +7,7 @@ from crashtool.formats.object_file.identify import read_object_files
 from crashtool.model.crash import Frame
 from crashtool.model.module import Module
 from crashtool.model.symbol_lookup import Candidate
-from crashtool.services.symbols.debug_file import open_debug_file
+from crashtool.services.symbols.debug_file import TextDebugFile, open_debug_file
 from crashtool.services.symbols.module_status import (
     FrameCoverage,
     assess_module,
@@ -91,6 +91,23 @@ def test_a_later_file_with_lines_is_preferred(sym, open_module):
     module = open_module(Source(sym("a", "FUNC 1000 10 0 main"), sym("b", *FULL)))
 
     assert module.find_function(0x1004).line == 7
+
+
+def test_a_file_without_lines_is_asked_where_no_other_has_one(sym, open_module, monkeypatch):
+    """Its symbol table would be read whole, for each program whose debug file is beside it."""
+    bare = sym("a", "PUBLIC 1000 0 first", "PUBLIC 2000 0 second")
+    module = open_module(Source(bare, sym("b", *FULL)))
+    asked = []
+    find_function = TextDebugFile.find_function
+
+    def note(file, address):
+        asked.append((file.has_lines, address))
+        return find_function(file, address)
+
+    monkeypatch.setattr(TextDebugFile, "find_function", note)
+    assert module.find_function(0x1004).name == "main"
+    assert asked == [(True, 0x1004)]
+    assert module.find_function(0x2004).name == "second"
 
 
 def test_a_file_that_cannot_be_opened_is_malformed_and_the_next_one_serves(
