@@ -33,7 +33,7 @@ POINTER_KINDS: dict[int, TypeKind] = {
     3: "member_pointer",
     4: "reference",
 }
-NEAR_SIZES = {0x0A: 4, 0x0C: 8}  # CV_PTR_NEAR32, CV_PTR_64: where a pointer tells no size
+NEAR_SIZES = {0x0A: 4, 0x0C: 8}  # CV_PTR_NEAR32, CV_PTR_64
 # Simple types by their kind (cvinfo.h, TYPE_ENUM_e); those of one byte are characters, as in DWARF.
 ENCODINGS: dict[Encoding, tuple[int, ...]] = {
     "signed": (0x08, 0x11, 0x72, 0x12, 0x74, 0x13, 0x76, 0x14, 0x78),
@@ -135,8 +135,12 @@ class DataTypes:
 
     def _read_pointer(self, record: TypeRecord, name: str) -> DataType:
         target, flags = record.read_number(0), record.read_number(4)
-        size = flags >> 13 & 0x3F or NEAR_SIZES.get(flags & 0x1F)
+        size = flags >> 13 & 0x3F or None
         kind = POINTER_KINDS.get(flags >> 5 & 7, "pointer")
+        if (
+            kind != "member_pointer"
+        ):  # clang has the target's size in references that it makes itself
+            size = NEAR_SIZES.get(flags & 0x1F, size)
         return DataType(kind, name, size, load=lambda: Details(target=self.get(target)))
 
     def _read_array(self, record: TypeRecord) -> DataType:

@@ -218,6 +218,15 @@ def test_pointers_of_each_mode(builder, mode, kind, name):
     assert found.details.target.name == "double"
 
 
+@pytest.mark.parametrize("size", [0, 3, 16, 63])
+@pytest.mark.parametrize(("near", "width"), [(0x0A, 4), (0x0C, 8)])
+def test_a_reference_is_as_large_as_an_address(builder, size, near, width):
+    """clang writes the size of what it refers to, for arguments that are handed over in memory."""
+    number = builder.type(cv.LF_POINTER, struct.pack("<II", DOUBLE, near | 1 << 5 | size << 13))
+
+    assert open_types(builder).get(number).size == width
+
+
 def test_const_and_other_names_are_in_the_spelling_alone(builder):
     plain = add_struct(builder, "Point", add_fields(builder, member("x", INT, 0)), 4)
     constant = builder.type(cv.LF_MODIFIER, struct.pack("<IH", plain, 1))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
+
+from crashtool.services.analyze.decoded_code import NumberOperand, RegisterOperand
 
 if TYPE_CHECKING:
     from crashtool.services.analyze.decoded_code import DecodedInstruction
@@ -13,6 +15,14 @@ if TYPE_CHECKING:
 
 MAX_CODE = 1 << 16  # bytes of one function that are decoded
 MAX_STRAIGHT = 64  # instructions before the last
+POINTER_32 = 4  # bytes
+# mov register, [esp]; ret: what gcc calls __x86.get_pc_thunk
+RETURN_ADDRESS_MOVES = {
+    bytes((0x8B, 4 | number << 3, 0x24, 0xC3)): name
+    for number, name in enumerate(("eax", "ecx", "edx", "ebx", "", "ebp", "esi", "edi"))
+    if name
+}
+THUNK_SIZE = 4  # bytes
 
 
 def find_straight_code(
@@ -37,6 +47,7 @@ def find_straight_code(
         instructions = decode(code, start) if code else []
         if not instructions or instructions[-1].end != end:
             return []
+        instructions = list(read_position_calls(instructions, read_code))
         function += instructions
         if start <= last < end:
             before = [instruction for instruction in instructions if instruction.address <= last]
@@ -62,3 +73,46 @@ def _find_targets(function: Sequence[DecodedInstruction]) -> tuple[set[int], boo
     jumps = [instruction for instruction in function if instruction.flow in ("jump", "branch")]
     targets = {instruction.target for instruction in jumps if instruction.target is not None}
     return targets, any(instruction.target is None for instruction in jumps)
+
+
+def read_position_calls(
+    code: Sequence[DecodedInstruction], read_code: ReadCode
+) -> Iterator[DecodedInstruction]:
+    """Instructions, with calls that only tell 32-bit code where it stands as the moves that they
+    are: to a function that does nothing but this, or to the `pop` behind the call.
+    """
+    popped: int | None = None
+    for number, instruction in enumerate(code):
+        if popped is not None:
+            register = instruction.operands[0]
+            assert isinstance(register, RegisterOperand)  # noqa: S101 (as the call found it)
+            yield _move(instruction, register, popped)
+            popped = None
+        elif instruction.flow != "call" or instruction.target is None:
+            yield instruction
+        elif instruction.target == instruction.end:
+            following = code[number + 1] if number + 1 < len(code) else instruction
+            is_popped = following.mnemonic == "pop" and isinstance(
+                following.operands[0], RegisterOperand
+            )
+            popped = instruction.end if is_popped else None
+            yield _do_nothing(instruction) if is_popped else instruction
+        else:
+            thunk = read_code(instruction.target, THUNK_SIZE)
+            name = RETURN_ADDRESS_MOVES.get(thunk or b"")
+            told = RegisterOperand(name, POINTER_32) if name else None
+            yield _move(instruction, told, instruction.end) if told else instruction
+
+
+def _move(
+    instruction: DecodedInstruction, register: RegisterOperand, number: int
+) -> DecodedInstruction:
+    """An instruction that gives a register a number instead of another."""
+    moved = _do_nothing(instruction)._replace(written=frozenset({register.name}))
+    return moved._replace(mnemonic="mov", operands=(register, NumberOperand(number)))
+
+
+def _do_nothing(instruction: DecodedInstruction) -> DecodedInstruction:
+    return instruction._replace(
+        mnemonic="nop", operands=(), written=frozenset(), flow="", target=None
+    )

@@ -8,7 +8,7 @@ import pytest
 
 from crashtool.services.symbols.session import open_session
 from crashtool.services.symbols.symbol_plan import SymbolPlan
-from tests.toolchain import need
+from tests.toolchain import need, need_programs
 
 pytest.importorskip("capstone")
 if sys.platform != "linux":
@@ -18,6 +18,7 @@ from tests.services.analyze.bad_pointer.crashes import NOTHING, crash, read_case
 
 PROGRAMS = Path(__file__).resolve().parents[3] / "programs"
 C, CPP = PROGRAMS / "bad_pointers.c", PROGRAMS / "bad_pointers.cpp"
+GLOBALS = PROGRAMS / "bad_globals.c"
 # Of each build how many cases have a name at least: versions of compilers differ by a few.
 BUILDS = [
     (C, "gcc", "-O0", 40),
@@ -45,18 +46,38 @@ ALL_BUILDS = [
 ]
 
 
+def tell_all(source, compiler, folder):
+    """What is told of each case, by its name."""
+    program = folder / "program"
+    subprocess.run([*compiler, "-g", "-w", "-o", program, source], check=True)
+    plan = SymbolPlan(paths=(str(program), f"program={program}"), offline=True, local=False)
+    with open_session(plan, str(folder / "cache")) as symbols:
+        return {case: tell(crash(program, case, folder), symbols) for case in read_cases(source)}
+
+
+@pytest.mark.toolchain
+@pytest.mark.parametrize(
+    "flags",
+    [("gcc", "-O0", "-m32"), ("gcc", "-O2", "-m32"), ("clang", "-O2", "-m32"), ("gcc", "-O1")],
+    ids=" ".join,
+)
+def test_globals_are_named_however_code_reaches_them(flags, tmp_path):
+    """32-bit code that may be anywhere asks first where it is."""
+    need_programs(flags[0], *(flag for flag in flags if flag == "-m32"))
+    told = tell_all(GLOBALS, flags, tmp_path)
+    cases = read_cases(GLOBALS)
+
+    assert [case for case, words in told.items() if words not in cases[case]] == []
+    assert told["null_global"] == ("reads shared_mesh->count", "shared_mesh")
+
+
 @pytest.mark.toolchain
 @pytest.mark.parametrize(("source", "compiler", "level", "fewest"), ALL_BUILDS)
 def test_no_name_is_wrong(source, compiler, level, fewest, tmp_path):
     need(compiler)
-    program = tmp_path / "program"
     more = ["-std=c++17"] if source == CPP else []
-    line = [compiler, *more, "-g", level, "-w", "-o", program, source]
-    subprocess.run(line, check=True)
+    told = tell_all(source, [compiler, *more, level], tmp_path)
     cases = read_cases(source)
-    plan = SymbolPlan(paths=(str(program), f"program={program}"), offline=True, local=False)
-    with open_session(plan, str(tmp_path / "cache")) as symbols:
-        told = {case: tell(crash(program, case, tmp_path), symbols) for case in cases}
     wrong = {
         case: words
         for case, words in told.items()

@@ -54,6 +54,48 @@ def test_it_begins_where_something_jumps_to():
     assert straight(LOAD + NOP + STORE + "74fb", 5) == [4, 5]  # je to the nop
 
 
+def straight_32(code, last):
+    content = bytes.fromhex(code)
+    registers = Registers("x86", 4, {"eip": START, "esp": 0, "ebp": 0}, START, 0, 0)
+    return find_straight_code(
+        ((START, START + len(content) - 4),),
+        START + last,
+        lambda address, size: content[address - START : address - START + size],
+        lambda content, address: decode_code(registers, content, address),
+        lambda _address: False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("code", "last", "register"),
+    [
+        # call thunk; mov eax, [ecx + 4]; ret; thunk: mov ecx, [esp]; ret
+        ("90e8040000008b4104c38b0c24c3", 6, "ecx"),
+        # call next; next: pop ecx; mov eax, [ecx + 4]; ret
+        ("90e800000000598b4104c390909090", 7, "ecx"),
+    ],
+)
+def test_a_call_that_tells_where_code_stands_is_a_move(code, last, register):
+    found = straight_32(code, last)
+    points = follow_registers(found, ("eax", "ecx", "esp"), 4, "esp")
+
+    assert found[0].address == START
+    assert points[-1].forms[register] == LinearForm(START + 6)
+    assert points[-1].forms["esp"] == points[0].forms["esp"]
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "90e8040000008b4104c38b0c2490",  # the function called goes on
+        "90e800000000908b4104c390909090",  # nothing takes the address
+    ],
+)
+def test_any_other_call_ends_the_straight_code(code):
+    last = 7 if code.startswith("90e80000") else 6
+    assert START not in [instruction.address for instruction in straight_32(code, last)]
+
+
 def test_it_goes_on_behind_a_branch_and_begins_behind_a_call():
     assert straight(LOAD + "7404" + STORE + "9090" + "c3", 6) == [0, 4, 6]
     assert straight(LOAD + "e800000000" + STORE, 9) == [9]
