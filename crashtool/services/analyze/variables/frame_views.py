@@ -43,6 +43,8 @@ class StackFrameView:
         self.thread: ThreadStorage | None = None
         self.teb = 0
         self.find_scopes: Callable[[], Sequence[FoundScope]] = tuple
+        self.read_code: ReadMemory = lambda _address, _size: None
+        self.read_kept: Callable[[str], bytes | None] = lambda _name: None
         self._registers = step.registers
         self._width = machine.width
         self._stack_pointer = machine.stack_pointer
@@ -61,7 +63,7 @@ class StackFrameView:
             return self.vectors[name]
         value = self._registers.get(name)
         if value is None:
-            return None
+            return self.read_kept(name)
         return (value & (1 << 8 * self._width) - 1).to_bytes(self._width, "little")
 
     def read_memory(self, address: int, size: int) -> bytes | None:

@@ -7,8 +7,11 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from crashtool.formats.named_tuple import NamedTuple
+from crashtool.model.crash import Registers
 from crashtool.model.variables import FrameVariable, Value
+from crashtool.services.analyze.instruction import decode_code
 from crashtool.services.analyze.variables.frame_views import StackFrameView, make_views
+from crashtool.services.analyze.variables.kept_registers import KeptRegisters
 from crashtool.services.analyze.variables.limits import ValueBudget
 from crashtool.services.analyze.variables.private_text import mask_texts
 from crashtool.services.analyze.variables.values import ValueReader
@@ -98,6 +101,7 @@ def add_variables(
     for number, view in enumerate(views):
         view.find_scopes = partial(find_scopes, number)
         view.thread, view.teb = stack.thread, stack.teb
+    _keep_registers(views, stack, find_loaded)
     budget = ValueBudget()
     count = min(len(stack.frames), MAX_FRAMES if wanted.all_frames else 1)
     frames = list(stack.frames)
@@ -111,6 +115,25 @@ def add_variables(
             )
             frames[number] = _add_to(frame, scopes, views[number], reader, wanted)
     return frames
+
+
+def _keep_registers(
+    views: list[StackFrameView], stack: WalkedStack, find_loaded: Callable[[int], Loaded | None]
+) -> None:
+    """Let the caller of the innermost function have the registers that this has left alone."""
+    caller = views[0].caller if views else None
+    if not isinstance(caller, StackFrameView):
+        return
+    machine = stack.machine
+    registers = Registers(machine.name, machine.width, dict(stack.steps[0].registers), 0, 0, 0)
+
+    def read_code(address: int, size: int) -> bytes | None:
+        loaded = find_loaded(address)
+        return loaded.tables.read_code(address - loaded.base, size) if loaded else None
+
+    views[0].read_code = read_code
+    decode = partial(decode_code, registers)
+    caller.read_kept = KeptRegisters(views[0], machine.name, decode).read
 
 
 def _add_to(

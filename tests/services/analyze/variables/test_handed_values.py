@@ -82,3 +82,16 @@ def test_a_parameter_that_a_remade_function_lacks_is_told_by_its_caller(flags, t
     found = read_variables(program, (), tmp_path)
     assert re.fullmatch(r"0x[0-9a-f]+ -> {kind = 0, size = 8, .*", found["use"]["box"])
     assert "calls" in found["use"]  # of a block that only the original describes
+
+
+@pytest.mark.toolchain
+def test_a_caller_has_what_the_crashed_function_leaves_alone(tmp_path):
+    if sys.platform != "linux":
+        pytest.skip("needs Linux")
+    pytest.importorskip("capstone")
+    need("gcc")
+    program = tmp_path / "remade"
+    line = ["gcc", "-O2", "-gdwarf-5", "-fipa-ra", "-o", program, PROGRAMS / "remade.c"]
+    subprocess.run(line, check=True)
+    found = read_variables(program, (), tmp_path)
+    assert found["call"]["count"] == "1"  # in a register that no call need keep
