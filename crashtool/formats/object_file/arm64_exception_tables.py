@@ -6,8 +6,7 @@ prologue, the last one first; epilogues have codes of their own, or share those.
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from crashtool.errors import MalformedFile
 from crashtool.formats.named_tuple import NamedTuple
@@ -18,7 +17,7 @@ from crashtool.formats.object_file.arm64_unwind_codes import (
     spell,
     undo,
 )
-from crashtool.formats.object_file.exception_tables import Bytes, Tables
+from crashtool.formats.object_file.exception_tables import Bytes, FunctionSpans, Tables
 from crashtool.formats.record import U32, Record
 from crashtool.formats.unwind_rules import CfiText
 
@@ -89,8 +88,7 @@ class Arm64ExceptionTables:
     def __init__(self, data: Bytes, tables: Tables) -> None:
         self._data = data
         self._tables = tables
-        self._begins: Sequence[int] | None = None
-        self._spans: dict[int, range] = {}
+        self._spans = FunctionSpans(data, tables, len(FunctionEntry.FIELDS), self._find_span)
 
     def find_cfi(self, address: int) -> CfiText | None:
         """The rules at an address; None when no function covers it, or its codes are damaged."""
@@ -105,16 +103,8 @@ class Arm64ExceptionTables:
 
     def covers(self, address: int) -> bool:
         """Whether `find_cfi` has rules for an address: they need not be spelled for that."""
-        if self._begins is None:
-            self._begins = self._tables.list_begins(self._data, len(FunctionEntry.FIELDS))
-        if len(self._begins) < self._tables.total:
-            return self.find_cfi(address) is not None
-        number = bisect_right(self._begins, address) - 1
-        if number < 0:
-            return False
-        if number not in self._spans:
-            self._spans[number] = self._find_span(number)
-        return address in self._spans[number]
+        is_covered = self._spans.covers(address)
+        return self.find_cfi(address) is not None if is_covered is None else is_covered
 
     def _find_span(self, number: int) -> range:
         """The addresses of a function; none of one that cannot be read."""

@@ -128,6 +128,38 @@ class Tables(NamedTuple):
         return words[::fields]
 
 
+class FunctionSpans:
+    """Which addresses have rules by a function table; a function is looked into once.
+
+    Entries have so many 32-bit `fields`. `find_span` gives the addresses of the function of an
+    entry that has rules at each of them; None where that depends on the address.
+    """
+
+    def __init__(
+        self, data: Bytes, tables: Tables, fields: int, find_span: Callable[[int], range | None]
+    ) -> None:
+        self._data = data
+        self._tables = tables
+        self._fields = fields
+        self._find_span = find_span
+        self._begins: Sequence[int] | None = None
+        self._spans: dict[int, range | None] = {}
+
+    def covers(self, address: int) -> bool | None:
+        """Whether there are rules for an address; None where they must be looked for to know."""
+        if self._begins is None:
+            self._begins = self._tables.list_begins(self._data, self._fields)
+        if len(self._begins) < self._tables.total:
+            return None
+        number = bisect_right(self._begins, address) - 1
+        if number < 0:
+            return False
+        if number not in self._spans:
+            self._spans[number] = self._find_span(number)
+        span = self._spans[number]
+        return None if span is None else address in span
+
+
 class _Frame:
     """A frame as its unwind codes describe it, from the innermost one outward.
 
@@ -150,8 +182,9 @@ class ExceptionTables:
     def __init__(self, data: Bytes, tables: Tables) -> None:
         self._data = data
         self._tables = tables
-        self._begins: Sequence[int] | None = None
-        self._spans: dict[int, range | None] = {}
+        self._spans = FunctionSpans(
+            data, tables, len(RuntimeFunction.FIELDS), self._find_readable_span
+        )
 
     def find_cfi(self, address: int) -> CfiText | None:
         """The rules at an address; None when no function covers it, or its codes are damaged."""
@@ -170,18 +203,9 @@ class ExceptionTables:
         return CfiText(function.begin, function.end - function.begin, text)
 
     def covers(self, address: int) -> bool:
-        """Whether `find_cfi` has rules for an address; a function is looked into once."""
-        if self._begins is None:
-            self._begins = self._tables.list_begins(self._data, len(RuntimeFunction.FIELDS))
-        if len(self._begins) < self._tables.total:
-            return self.find_cfi(address) is not None
-        number = bisect_right(self._begins, address) - 1
-        if number < 0:
-            return False
-        if number not in self._spans:
-            self._spans[number] = self._find_readable_span(number)
-        span = self._spans[number]
-        return address in span if span is not None else self.find_cfi(address) is not None
+        """Whether `find_cfi` has rules for an address: most need not be made for that."""
+        is_covered = self._spans.covers(address)
+        return self.find_cfi(address) is not None if is_covered is None else is_covered
 
     def _find_readable_span(self, number: int) -> range | None:
         """The addresses of a function all of whose codes can be read; None for others."""
