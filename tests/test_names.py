@@ -98,6 +98,7 @@ ROWS = {  # where a row is what the specification, or the page, calls one
     "services/receiver/inbox": "of SQLite",
     "services/receiver/listing": "of SQLite",
     "services/receiver/pages": "ReportRow: of the inbox",
+    "services/receiver/report_rows": "of SQLite",
     "services/receiver/site": "ReportRow: of the inbox",
     "services/symbol_upload/gate": "GateRow: of the table of modules",
     "services/symbol_upload/inspect_files": "GateRow: of the table of modules",

@@ -16,7 +16,7 @@ import uuid
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Self, cast
+from typing import Self, cast
 
 from crashtool.errors import InputUnusable, cannot_write
 from crashtool.services.files.folder_lock import FolderLock
@@ -31,8 +31,9 @@ from crashtool.services.receiver.listing import (
     list_groups,
     list_reports,
 )
-from crashtool.services.receiver.received_report import DumpPage, StoredFile, StoredReport
+from crashtool.services.receiver.received_report import DumpPage, StoredReport
 from crashtool.services.receiver.related import RelatedGroup, list_related
+from crashtool.services.receiver.report_rows import NewReport, insert_files, read_report
 
 DATABASE = "inbox.sqlite3"
 PRODUCT_NAMES, VERSION_NAMES = ("prod", "product"), ("ver", "version")
@@ -114,7 +115,7 @@ class Inbox:
             _search_words(rxid, format, attributes, draft.files),
             submission,
         )
-        new = _NewReport(row, attributes, draft.files)
+        new = NewReport(row, attributes, draft.files)
         try:
             # after the renaming: one wait for the journal of the file system covers all of it
             for file in draft.files:
@@ -145,7 +146,7 @@ class Inbox:
             for piece in batch:
                 database.execute("SAVEPOINT report")
                 try:
-                    cast("_NewReport", piece).insert(database)
+                    cast("NewReport", piece).insert(database)
                 except sqlite3.Error as error:
                     piece.error = error
                     database.execute("ROLLBACK TO report")
@@ -160,7 +161,7 @@ class Inbox:
             file.path.rename(target / stored)
         _sync_folder(target)
         with self._connections.transaction() as database:
-            _insert_files(database, report.id, moved, 1)
+            insert_files(database, report.id, moved, 1)
         draft.discard()
         return self.get(report.rxid)
 
@@ -250,33 +251,8 @@ class Inbox:
     def _select(self, clause: str, values: tuple[object, ...]) -> list[StoredReport]:
         with self._connections.reading() as database:
             rows = database.execute(f"SELECT * FROM reports {clause}", values).fetchall()  # noqa: S608 (our own clauses)
-            return [self._report(database, row) for row in rows]
-
-    def _report(self, database: sqlite3.Connection, row: sqlite3.Row) -> StoredReport:
-        attributes = database.execute(
-            "SELECT source, name, value FROM attributes WHERE report = ? ORDER BY rowid",
-            (row["id"],),
-        ).fetchall()
-        files = database.execute("SELECT * FROM files WHERE report = ? ORDER BY id", (row["id"],))
-        folder = self.folder / "reports" / row["rxid"]
-        return StoredReport(
-            id=row["id"],
-            rxid=row["rxid"],
-            received=row["received"],
-            format=row["format"],
-            universe=row["universe"],
-            client=row["client"],
-            notes=tuple(json.loads(row["notes"])),
-            headline=row["headline"],
-            page=row["page"],
-            signature=row["signature"],
-            symbols=row["symbols"],
-            article=row["article"],
-            calls=row["calls"],
-            query=_texts(attributes, "query"),
-            fields=_texts(attributes, "form"),
-            files=tuple(_stored_file(file, folder) for file in files),
-        )
+            reports = self.folder / "reports"
+            return [read_report(database, row, reports / row["rxid"]) for row in rows]
 
     def _recover(self) -> None:
         for leftover in (self.folder / "incoming").iterdir():
@@ -296,93 +272,6 @@ class Inbox:
             for file in folder.iterdir():
                 if (folder.name, file.name) not in folders:
                     file.unlink()
-
-
-class _NewReport(Shared):
-    """A report that is to be inserted."""
-
-    def __init__(
-        self,
-        row: tuple[Any, ...],
-        attributes: list[tuple[str, bytes, bytes]],
-        files: list[DraftFile],
-    ) -> None:
-        super().__init__()
-        self._row = row
-        self._attributes = attributes
-        self._files = files
-        self._number = 0
-        self._first_file = 0
-
-    def stored(self, folder: Path) -> StoredReport:
-        """The report as it is in the tables now, where its files are in a folder."""
-        rxid, received, form, universe, client, notes, *_ = self._row
-        return StoredReport(
-            id=self._number,
-            rxid=rxid,
-            received=received,
-            format=form,
-            universe=universe,
-            client=client,
-            notes=tuple(json.loads(notes)),
-            headline=None,
-            page=None,
-            query=_texts(self._attributes, "query"),
-            fields=_texts(self._attributes, "form"),
-            files=tuple(
-                StoredFile(
-                    self._first_file + number,
-                    _decode(file.name),
-                    _decode(file.filename),
-                    file.content_type,
-                    file.size,
-                    folder / file.path.name,
-                    later=False,
-                )
-                for number, file in enumerate(self._files)
-            ),
-        )
-
-    def insert(self, database: sqlite3.Connection) -> None:
-        """Put it into the tables."""
-        number = database.execute(
-            "INSERT INTO reports (rxid, received, format, universe, client, notes,"
-            " product, version, words, submission) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            self._row,
-        ).lastrowid
-        database.executemany(
-            "INSERT INTO attributes VALUES (?, ?, ?, ?)",
-            [(number, *attribute) for attribute in self._attributes],
-        )
-        _insert_files(database, number, [(file.path.name, file) for file in self._files], 0)
-        self._number = number or 0
-        last = database.execute("SELECT max(id) FROM files").fetchone()[0]
-        self._first_file = (last or 0) - len(self._files) + 1
-
-
-def _stored_file(row: sqlite3.Row, folder: Path) -> StoredFile:
-    return StoredFile(
-        id=row["id"],
-        name=_decode(row["name"]),
-        filename=_decode(row["filename"]),
-        content_type=row["content_type"],
-        size=row["size"],
-        path=folder / row["stored"],
-        later=bool(row["later"]),
-    )
-
-
-def _insert_files(
-    database: sqlite3.Connection, report: int | None, files: list[tuple[str, DraftFile]], later: int
-) -> None:
-    database.executemany(
-        "INSERT INTO files (report, stored, name, filename, content_type, size, later)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?)",
-        [
-            (report, stored, file.name, file.filename, file.content_type, file.size, later)
-            for stored, file in files
-        ],
-    )
 
 
 def _pick(attributes: list[tuple[str, bytes, bytes]], names: tuple[str, ...]) -> str:
@@ -421,16 +310,8 @@ def _sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def _texts(attributes: Iterable[tuple[str, bytes, bytes]], kind: str) -> dict[str, str]:
-    return {_decode(name): _decode(value) for source, name, value in attributes if source == kind}
-
-
 def _encode(text: str) -> bytes:
     return text.encode("utf-8", "surrogateescape")
-
-
-def _decode(data: bytes) -> str:
-    return bytes(data).decode("utf-8", "surrogateescape")
 
 
 def _storable(text: str) -> str:

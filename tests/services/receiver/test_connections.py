@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from crashtool.services.receiver import inbox as inbox_module
 from crashtool.services.receiver.connections import GroupCommit, Shared
 from crashtool.services.receiver.inbox import Inbox
+from crashtool.services.receiver.report_rows import NewReport
 from tests.services.receiver.conftest import connect, read_answer, wait_until
 from tests.services.receiver.crashes import send_crash
 
@@ -102,7 +102,7 @@ def test_reports_that_come_at_once_are_committed_together_and_fail_alone(inbox, 
             assert go.wait(20)
         commit(batch)
 
-    insert = inbox_module._NewReport.insert
+    insert = NewReport.insert
 
     def refuse(self, database):
         insert(self, database)
@@ -110,7 +110,7 @@ def test_reports_that_come_at_once_are_committed_together_and_fail_alone(inbox, 
             raise sqlite3.IntegrityError("this one")
 
     monkeypatch.setattr(inbox, "_commits", GroupCommit(count))
-    monkeypatch.setattr(inbox_module._NewReport, "insert", refuse)
+    monkeypatch.setattr(NewReport, "insert", refuse)
     results = {}
 
     def work(name, universe=""):

@@ -150,6 +150,8 @@ def test_a_folder_has_one_receiver_at_a_time(inbox):
 def test_a_folder_that_cannot_be_made_is_told(tmp_path):
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(CannotWrite, match="cannot write reports to"):
+        Inbox(tmp_path / "file" / "inbox").open()
+    with pytest.raises(InputUnusable, match="is a file"):
         Inbox(tmp_path / "file").open()
 
 
