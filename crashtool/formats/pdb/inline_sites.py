@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from crashtool.formats.pdb.module_code import CodeSymbol
     from crashtool.formats.pdb.msf import MsfStream
 
-MAX_PROCEDURE = 1 << 25  # bytes of one procedure's symbols
+MAX_PROCEDURE = 1 << 22  # bytes of one procedure's symbols
 MAX_DEPTH = 256
 COUNT_SIZE = 4  # of invocations, in an S_INLINESITE2
 SHORT, MIDDLE = 0x80, 0xC0  # from where on a number takes two bytes, four bytes

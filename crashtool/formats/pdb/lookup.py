@@ -131,7 +131,12 @@ class PdbLookup:
 
     def walk_numbered(self) -> Iterator[tuple[int, OpenModule]]:
         """The same, each with the number that contributions have for it."""
-        for index in range(len(self.dbi.modules)):
+        seen: set[int] = set()
+        for index, described in enumerate(self.dbi.modules):
+            if described.stream in seen and described.stream != NO_STREAM:
+                self.note(MalformedFile("several modules of a PDB have one stream", offset=0))
+                continue
+            seen.add(described.stream)
             module = self._open_module(index)
             self._modules.pop(index, None)
             if module is not None:

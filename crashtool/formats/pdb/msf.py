@@ -148,6 +148,8 @@ class MultiStreamFile:
         if not size:
             return MsfStream(self, b"", 0, 0)
         start = self._starts[number]
+        if self._starts[number + 1] - self._starts[0] > NUMBER * self.count_blocks(len(self._data)):
+            raise MalformedFile("the streams of a PDB have more blocks than it", offset=start)
         if start + NUMBER * self.count_blocks(size) > len(self._directory):
             raise MalformedFile("the directory of a PDB is cut short", offset=start)
         return MsfStream(self, self._directory, start, size)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 FIRST_RECORD = 0x1000  # below are types that need no record
 MAX_DEPTH = 64
 MAX_NAME = 1 << 14
+MAX_PARTS = 1 << 12  # types and ids that one name is made of
 SIMPLE_NAMES = {
     0x00: "<NoType>", 0x03: "void", 0x08: "HRESULT",
     0x10: "signed char", 0x20: "unsigned char", 0x70: "char", 0x71: "wchar_t",
@@ -59,6 +60,7 @@ class TypeNames:
         self._ids = ids
         self._resolve = resolve
         self._depth = 0
+        self._parts = 0
 
     # -- functions
 
@@ -242,7 +244,8 @@ class TypeNames:
     @contextmanager
     def _deeper(self, record: TypeRecord) -> Iterator[None]:
         """Types within types end somewhere; those of a damaged file need not."""
-        if self._depth > MAX_DEPTH:
+        self._parts = self._parts + 1 if self._depth else 0
+        if self._depth > MAX_DEPTH or self._parts > MAX_PARTS:
             raise MalformedFile("types within types without end", offset=record.offset)
         self._depth += 1
         try:
