@@ -24,7 +24,7 @@ from crashtool.services.analyze.decoded_code import (
 
 HALF = 4  # bytes of a register that, written to on 64-bit machines, clears the others
 MAX_SHIFT = 6
-MOVES = ("mov", "movabs", "ldr", "ldur")
+MOVES = ("mov", "movabs", "ldr", "ldur", "adr", "adrp")  # the last two have addresses as numbers
 # Numbers that are moved and widened: their sign or zeros fill the rest.
 WIDENINGS = (
     "movzx",
