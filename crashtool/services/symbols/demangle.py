@@ -42,6 +42,10 @@ def demangle(name: str) -> str:
     if "itanium" in languages and RUST_HASH not in name:
         if plain := read_plain_name(name):
             return plain
+        from crashtool.formats.itanium_templates import read_template_name  # most calls need none
+
+        if usual := read_template_name(name):
+            return usual
         languages = ("itanium",)  # the scheme of Rust is not loaded for names of C++
     return _spell(name, languages)
 
