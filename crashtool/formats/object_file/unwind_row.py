@@ -86,6 +86,14 @@ class UnwindRow:
         self._cfa_offset = 0
         self._saved: list[tuple[dict[int, str], str, int, int]] = []
 
+    def copy(self) -> UnwindRow:
+        """The same rules, which change without these."""
+        copy = UnwindRow(self.factors)
+        copy.rules, copy.initial, copy.cfa = dict(self.rules), self.initial, self.cfa
+        copy._cfa_register, copy._cfa_offset = self._cfa_register, self._cfa_offset
+        copy._saved = [(dict(saved[0]), *saved[1:]) for saved in self._saved]
+        return copy
+
     def run(self, reader: Reader, start: int, address: int) -> None:
         """Apply the instructions for code up to `address`, the function being at `start`.
 

@@ -20,7 +20,7 @@ MAX_DEBUG_FRAME = 1 << 28  # bytes
 
 
 def walk_unwind_records(data: Content, kind: str, architecture: str) -> Iterator[str]:
-    """STACK CFI or STACK WIN records, a line each; nothing where a file has no unwind tables.
+    """STACK CFI or STACK WIN records, one or several lines at once; nothing without unwind tables.
 
     Addresses are from the module's base. `architecture` chooses in a universal Mach-O file.
     InputUnusable when the file's tables cannot be read at all.
@@ -89,12 +89,11 @@ def _walk_macho(data: Content, architecture: str) -> Iterator[str]:
     frames = sections.get(b"__eh_frame")
     if frames is not None:
         section_range = SectionRange(part.start + frames.offset, frames.address, frames.size)
-        for record in walk_frame_records(
+        for records in walk_frame_records(
             data, FrameTables(part.base, section_range, None), architecture
         ):
-            if record.startswith("STACK CFI INIT "):
-                described.add(int(record.split(" ", 4)[3], 16))
-            yield record
+            described.add(int(_find_start(records), 16))
+            yield records
     compact = sections.get(b"__unwind_info")
     if compact is not None:
         start = part.start + compact.offset
@@ -117,16 +116,17 @@ def _walk_elf(data: Content, architecture: str) -> Iterator[str]:
     tables = find_frame_tables(data)
     described: set[str] = set()
     if tables is not None:
-        for record in walk_frame_records(data, tables, architecture):
-            if record.startswith("STACK CFI INIT "):
-                described.add(record.split(" ", 4)[3])
-            yield record
-    is_known = False
-    for record in _walk_debug_frame(data, architecture):
-        if record.startswith("STACK CFI INIT "):
-            is_known = record.split(" ", 4)[3] in described
-        if not is_known:
-            yield record
+        for records in walk_frame_records(data, tables, architecture):
+            described.add(_find_start(records))
+            yield records
+    for records in _walk_debug_frame(data, architecture):
+        if _find_start(records) not in described:
+            yield records
+
+
+def _find_start(records: str) -> str:
+    """Where the function of some records begins, as they say it."""
+    return records.split(" ", 4)[3]
 
 
 def _walk_debug_frame(data: Content, architecture: str) -> Iterator[str]:
