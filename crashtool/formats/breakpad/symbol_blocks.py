@@ -85,15 +85,19 @@ class SymbolBlocks:
         self, start: int, size: int, name: str, calls: list[MergedCall], rows: Iterable[LineRow]
     ) -> None:
         """Write a block."""
-        text = name_line(self._spell(name)) + "\n" if name else "\n"
+        records = [name_line(self._spell(name)) if name else ""]
         if self._inlines:
             for depth, line, file, origin, pieces in calls:
-                places = " ".join(list(map(FORMAT_PIECE, pieces)))
-                text += f"INLINE {depth} {line} {file} {origin} {places}\n"
+                if len(pieces) == 1:
+                    ((low, length),) = pieces
+                    records.append(f"INLINE {depth} {line} {file} {origin} {low:x} {length:x}")
+                else:
+                    places = " ".join(map(FORMAT_PIECE, pieces))
+                    records.append(f"INLINE {depth} {line} {file} {origin} {places}")
         elif calls:
             rows = _move_out(rows, calls)
-        text += "".join(map(FORMAT_ROW, rows))
-        content = text.encode("utf-8", "replace")
+        records.append("".join(map(FORMAT_ROW, rows)))
+        content = "\n".join(records).encode("utf-8", "replace")
         self._spool.write(content)
         self.blocks.append(SymbolBlock(start, size, bool(name), self._place, len(content)))
         self._place += len(content)

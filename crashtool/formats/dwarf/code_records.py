@@ -5,12 +5,13 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from crashtool.formats.code_records import CodeRecords, LineRow, MergedCall
 from crashtool.formats.dwarf.constants import DW_TAG_partial_unit
-from crashtool.formats.dwarf.forms import DamagedDwarf
-from crashtool.formats.dwarf.line_program import Rows, run_program
+from crashtool.formats.dwarf.forms import ADDRESSED_FROM_UNIT, DamagedDwarf, Value
+from crashtool.formats.dwarf.line_program import Rows
+from crashtool.formats.dwarf.line_sequences import run_kept
 from crashtool.formats.dwarf.lines import LineTable
 from crashtool.formats.dwarf.lookup import MAX_LINE, MAX_PROBLEMS, SplitUnit, choose_symbol
 from crashtool.formats.dwarf.tree_names import NamedTree, TreeNames
@@ -47,13 +48,11 @@ class _UnitLines:
         """DamagedDwarf where it makes no sense."""
         self._table = table
         self._records = records
-        self._files: dict[int, int] = {}
-        code = sections.code
+        self.files: dict[int, int] = {}
         self.sequences = sorted(
             (
                 _Sequence(rows.addresses[0], rows)
-                for rows in run_program(*table.open_program())
-                if any(rows.addresses[0] in span for span in code)
+                for rows in run_kept(*table.open_program(), sections.code)
             ),
             key=lambda sequence: sequence.start,
         )
@@ -61,36 +60,38 @@ class _UnitLines:
 
     def number_file(self, number: int) -> int:
         """A source file's number among the records; NO_FILE when there is no such file."""
-        index = self._files.get(number)
+        index = self.files.get(number)
         if index is None:
             path = self._table.path(number)
-            index = self._files[number] = self._records.number_file(path) if path else NO_FILE
+            index = self.files[number] = self._records.number_file(path) if path else NO_FILE
         return index
 
-    def walk(self, low: int, high: int, base: int) -> Iterator[LineRow]:
+    def list_rows(self, low: int, high: int, base: int) -> list[LineRow]:
         """The rows of a piece of code; those of several sequences where it is in several."""
         at = max(0, bisect_right(self._starts, low) - 1)
+        rows: list[LineRow] = []
         for sequence in islice(self.sequences, at, None):
             if sequence.start >= high:
-                return
-            yield from self._walk_rows(sequence.rows, low, high, base)
+                break
+            rows += self._walk_rows(sequence.rows, low, high, base)
+        return rows
 
     def _walk_rows(self, rows: Rows, low: int, high: int, base: int) -> Iterator[LineRow]:
-        addresses, files, lines = rows
-        first = max(0, bisect_right(addresses, low) - 1)
-        last = bisect_left(addresses, high, first)
-        number_file = self._files
-        for index in range(first, min(last, len(lines))):
-            line = lines[index]
-            start, end = addresses[index], addresses[index + 1]
-            if index == first:
-                start = max(start, low)
-            end = min(end, high)
+        first = max(0, bisect_right(rows.addresses, low) - 1)
+        last = min(bisect_left(rows.addresses, high, first), len(rows.lines))
+        if first >= last:
+            return
+        edges = rows.addresses[first : last + 1]
+        edges[0], edges[-1] = max(edges[0], low), min(edges[-1], high)
+        numbers = self.files
+        for start, end, line, number in zip(
+            edges, edges[1:], rows.lines[first:last], rows.files[first:last], strict=False
+        ):
             if not line or start >= end:
                 continue
-            file = number_file.get(files[index])
+            file = numbers.get(number)
             if file is None:
-                file = self.number_file(files[index])
+                file = self.number_file(number)
             if file >= 0:
                 yield start - base, end - start, line, file
 
@@ -136,9 +137,10 @@ class DwarfRecords:
         try:
             split = self._find_split(unit) if self._find_split else None
             table, inner = split or (self._table, unit)
-            tree = self._names.open(table, inner)
-            for function in tree.tree.functions:
-                spans += self._write_function(tree, function, lines, records)
+            writer = _UnitWriter(self._names, self._names.open(table, inner), lines, records)
+            for function in writer.tree.tree.functions:
+                spans += writer.write(function, self._sections.base, self._symbols)
+            tree = writer.tree
             tree.tree.functions.clear()
         finally:
             if lines is not None and unit.line_program not in self._told:
@@ -157,37 +159,6 @@ class DwarfRecords:
                 self.problems.append(error.what)
         return None
 
-    def _write_function(
-        self, tree: NamedTree, function: FoundCode, lines: _UnitLines | None, records: CodeRecords
-    ) -> list[tuple[int, int]]:
-        """Tell of the pieces of a function that linkers have kept; which those are."""
-        base = self._sections.base
-        calls = [self._describe(tree, call, lines, records) for call in function.calls]
-        name = self._names.find(tree, function.offset, _target(function))
-        for low, high in function.pieces:
-            start = low - base
-            text = name.text
-            if not name.is_linkage and self._symbols is not None:
-                text = choose_symbol(name, self._symbols.list_names(start))
-            merged = [cut for call in calls if (cut := _cut(call, start, high - base))]
-            rows = lines.walk(low, high, base) if lines else ()
-            records.add(start, high - low, text, merged, rows)
-        return function.pieces
-
-    def _describe(
-        self, tree: NamedTree, call: FoundCall, lines: _UnitLines | None, records: CodeRecords
-    ) -> MergedCall:
-        base = self._sections.base
-        name = self._names.find(tree, call.offset, _target(call)).text
-        number, line = call.values[5], call.values[6]
-        file = NO_FILE
-        if lines is not None and isinstance(number, int) and number >= 0:
-            file = lines.number_file(number)
-        if file == NO_FILE or not isinstance(line, int) or not 0 < line < MAX_LINE:
-            line = 0
-        pieces = [(low - base, high - low) for low, high in sorted(call.pieces)]
-        return MergedCall(call.depth, line, max(0, file), records.number_origin(name), pieces)
-
     def _write_rest(
         self, lines: _UnitLines, spans: list[tuple[int, int]], records: CodeRecords
     ) -> None:
@@ -204,9 +175,84 @@ class DwarfRecords:
                 if addresses[first] >= high:
                     continue
                 start = addresses[first]
-                rows = list(lines.walk(start, high, base))
+                rows = lines.list_rows(start, high, base)
                 if rows:
                     records.add(start - base, high - start, "", [], rows)
+
+
+class _UnitWriter:
+    """Tells `records` of the functions of one unit."""
+
+    def __init__(
+        self, names: TreeNames, tree: NamedTree, lines: _UnitLines | None, records: CodeRecords
+    ) -> None:
+        self.tree = tree
+        self._names = names
+        self._lines = lines
+        self._records = records
+        self._origins: dict[
+            Value | None, int
+        ] = {}  # numbers of merged functions, by entries of this unit
+
+    def write(
+        self, function: FoundCode, base: int, symbols: SymbolNames | None
+    ) -> list[tuple[int, int]]:
+        """Tell of the pieces of a function that linkers have kept; which those are."""
+        lines, pieces = self._lines, function.pieces
+        calls = self._describe(function.calls, base)
+        name = self._names.find(self.tree, function.offset, _target(function))
+        for low, high in pieces:
+            start, end = low - base, high - base
+            text = name.text
+            if not name.is_linkage and symbols is not None:
+                text = choose_symbol(name, symbols.list_names(start))
+            merged = [cut for call in calls if (cut := _cut(call, start, end))]
+            rows = lines.list_rows(low, high, base) if lines else ()
+            self._records.add(start, high - low, text, merged, rows)
+        return pieces
+
+    def _describe(self, calls: list[FoundCall], base: int) -> list[MergedCall]:
+        """Calls as records have them: there are a million in a large file."""
+        origins: dict[Value | None, int] = self._origins
+        files: dict[Any, int] = {} if self._lines is None else self._lines.files
+        described = []
+        for call in calls:
+            _, depth, places, values, forms = call
+            _, _, _, target, _, number, line, _ = values
+            file = files.get(number)
+            if file is None:
+                file = self._number_file(number)
+            if file == NO_FILE or not isinstance(line, int) or not 0 < line < MAX_LINE:
+                line = 0
+            origin = origins.get(target) if forms[3] in ADDRESSED_FROM_UNIT else None
+            if origin is None:
+                origin = self._number_origin(call)
+            if len(places) == 1:
+                ((low, high),) = places
+                pieces = [(low - base, high - low)]
+            else:
+                places.sort()
+                pieces = [(low - base, high - low) for low, high in places]
+            described.append(MergedCall(depth, line, max(0, file), origin, pieces))
+        return described
+
+    def _number_file(self, number: Value | None) -> int:
+        if self._lines is None or not isinstance(number, int) or number < 0:
+            return NO_FILE
+        return self._lines.number_file(number)
+
+    def _number_origin(self, call: FoundCall) -> int:
+        target = _target(call)
+        name = self._names.find(self.tree, call.offset, target)
+        origin = self._records.number_origin(name.text)
+        if (
+            target is not None
+            and target[0] in ADDRESSED_FROM_UNIT
+            and isinstance(target[1], int)
+            and target[1] in self.tree.names  # else the call has a name of its own
+        ):
+            self._origins[target[1]] = origin
+        return origin
 
 
 def _merge(spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
@@ -220,7 +266,7 @@ def _merge(spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
     return merged
 
 
-def _target(scope: FoundCall | FoundCode) -> tuple[int, int] | None:
+def _target(scope: FoundCall | FoundCode) -> tuple[int, Value] | None:
     """What an entry leads to: the form and the value of the reference."""
     origin, specification = scope.values[3], scope.values[4]
     if isinstance(origin, int):

@@ -6,7 +6,7 @@ import struct
 from bisect import bisect_right, insort
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 from crashtool.formats.dwarf.abbreviations import Abbreviations, Declaration
 from crashtool.formats.dwarf.constants import (
@@ -55,7 +55,8 @@ class Shape:
     negative one for a value that tells its size. `steps`: the same with what is next to each other
     added up. `size`:
     that of all where it is the same for each entry, else -1. `sibling`: where DW_AT_sibling is and
-    its size, where that is the same for each; `has_late_sibling`: there is one elsewhere.
+    its size, where that is the same for each; `has_late_sibling`: there is one elsewhere. `passing`
+    and `pickers` are of those who pass and read many such entries, and have worked out how.
     """
 
     __slots__ = (
@@ -63,6 +64,8 @@ class Shape:
         "has_children",
         "has_late_sibling",
         "is_wanted",
+        "passing",
+        "pickers",
         "sibling",
         "size",
         "steps",
@@ -83,6 +86,8 @@ class Shape:
         self.sibling: tuple[int, int] | None = None
         self.steps: list[int] = []
         self.size = -1
+        self.passing: tuple[int, int, tuple[int, int]] | None = None
+        self.pickers: dict[tuple[int, ...], Any] = {}
         self._measure()
         self.has_late_sibling = self.sibling is None and DW_AT_sibling in names
 

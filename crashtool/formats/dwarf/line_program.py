@@ -6,9 +6,9 @@ loop, and no more of them than an address asks for.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, MutableSequence
 from functools import lru_cache
-from typing import Protocol
+from typing import Protocol, overload
 
 from crashtool.formats.dwarf.forms import Cursor, DamagedDwarf
 from crashtool.formats.named_tuple import NamedTuple
@@ -57,7 +57,10 @@ class Numbers(Protocol):
     """A list of numbers, or an array of those of 64 bits, which takes less memory."""
 
     def append(self, value: int, /) -> None: ...  # noqa: D102
+    @overload
     def __getitem__(self, index: int, /) -> int: ...
+    @overload
+    def __getitem__(self, index: slice, /) -> MutableSequence[int]: ...
     def __len__(self) -> int: ...
 
 

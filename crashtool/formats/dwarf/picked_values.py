@@ -16,6 +16,14 @@ Picked: TypeAlias = tuple[Value | None, ...]
 CODES = {0: "", 1: "B", 2: "H", 4: "I", 8: "Q"}  # of struct, by the size of a number
 
 
+def open_picker(shape: Shape, wanted: tuple[int, ...], sizes: Sizes) -> Picker:
+    """What reads these attributes of entries of a shape, which is kept with the shape."""
+    picker: Picker | None = shape.pickers.get(wanted)
+    if picker is None:
+        picker = shape.pickers[wanted] = Picker(shape, wanted, sizes)
+    return picker
+
+
 class Picker:
     """Reads the `wanted` attributes of entries of one shape, in that order; None without.
 
@@ -23,11 +31,12 @@ class Picker:
     as good as not there: no compiler makes those.
     """
 
-    __slots__ = ("_fields", "_implicit", "_sizes", "forms", "read")
+    __slots__ = ("_fields", "_sizes", "forms", "read", "tag")
 
     def __init__(self, shape: Shape, wanted: tuple[int, ...], sizes: Sizes) -> None:
         slots = {attribute: slot for slot, attribute in enumerate(wanted)}
         self._sizes = sizes
+        self.tag = shape.tag
         forms = [0] * len(wanted)
         last = 0
         self._fields: list[tuple[int, int, int, int]] = []

@@ -26,7 +26,8 @@ from crashtool.formats.dwarf.ranges import (
 from crashtool.formats.dwarf.units import DWARF_5, Unit
 
 PLACES = (DW_AT_low_pc, DW_AT_high_pc, DW_AT_ranges)
-PORTION = 1 << 10  # bytes of a list that are looked at together
+PORTION = 1 << 10  # bytes of a list that are looked at together, at least
+WINDOW = 1 << 14  # bytes of lists that are
 OLD_PORTION = 16  # pairs of addresses; most lists have fewer
 PAIRS = {4: Struct("<II"), 8: Struct("<QQ")}  # by the size of addresses
 
@@ -38,6 +39,7 @@ class RangeReader:
         self._unit = unit
         self._size = unit.sizes.address
         self._base = 0
+        self._window, self._window_start, self._window_last = b"", 0, -1
         self._lists: Cursor | None = None
         self._old_lists: Cursor | None = None  # of a whole unit before DWARF 5
         self._budget = RangeBudget()
@@ -105,7 +107,7 @@ class RangeReader:
                 pairs.append((first, behind))
         return None
 
-    def _read_list(  # noqa: C901 (one loop, for its speed)
+    def _read_list(  # noqa: C901, PLR0912 (one loop, for its speed)
         self, lists: Cursor, value: int, form: int
     ) -> list[tuple[int, int]] | None:
         """A list of DWARF 5, of the kinds that are usual; None for others, and for damage."""
@@ -114,8 +116,11 @@ class RangeReader:
         if form == DW_FORM_rnglistx:
             cursor = find_list(self._unit, form, value)
             start = cursor.offset
-        data = lists.data[start : min(lists.end, start + PORTION)]
-        offset, base = 0, self._base
+        offset = start - self._window_start
+        if not 0 <= offset <= self._window_last:
+            self._move_window(lists, start)
+            offset = 0
+        first, data, base = offset, self._window, self._base
         pairs: list[tuple[int, int]] = []
         try:
             while kind := data[offset]:
@@ -124,11 +129,19 @@ class RangeReader:
                     low = data[offset]
                     offset += 1
                     if low >= MORE:
-                        low, offset = _read_leb(data, offset, low)
+                        if (more := data[offset]) < MORE:
+                            low += (more << 7) - MORE
+                            offset += 1
+                        else:
+                            low, offset = _read_leb(data, offset, low)
                     high = data[offset]
                     offset += 1
                     if high >= MORE:
-                        high, offset = _read_leb(data, offset, high)
+                        if (more := data[offset]) < MORE:
+                            high += (more << 7) - MORE
+                            offset += 1
+                        else:
+                            high, offset = _read_leb(data, offset, high)
                     if low < high:
                         pairs.append((base + low, base + high))
                 elif kind == DW_RLE_base_address:
@@ -143,8 +156,16 @@ class RangeReader:
                     return None
         except IndexError:
             return None
-        self._budget.take(offset // 2)
+        self._budget.take((offset - first) // 2)
         return pairs
+
+    def _move_window(self, lists: Cursor, start: int) -> None:
+        """Take the bytes from an offset on; lists of one unit stand next to each other."""
+        end = min(lists.end, start + WINDOW)
+        self._window = lists.data[start:end]
+        self._window_start = start
+        # A list that begins further on may need what is behind the window.
+        self._window_last = WINDOW - PORTION if end < lists.end else max(0, end - start)
 
 
 def _read_leb(data: bytes, offset: int, first: int) -> tuple[int, int]:

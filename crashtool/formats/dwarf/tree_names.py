@@ -36,7 +36,7 @@ from crashtool.formats.dwarf.forms import (
     DamagedDwarf,
     Value,
 )
-from crashtool.formats.dwarf.picked_values import Picker
+from crashtool.formats.dwarf.picked_values import Picker, open_picker
 from crashtool.formats.dwarf.shape_tables import ShapeTables
 from crashtool.formats.dwarf.unit_tree import UnitTree
 from crashtool.formats.named_tuple import NamedTuple
@@ -85,7 +85,7 @@ class NamedTree:
             picker = self._pickers.get(code)
             if picker is None:
                 shape = self.tree.shapes[code]
-                picker = self._pickers[code] = Picker(shape, WANTED, self.unit.sizes)
+                picker = self._pickers[code] = open_picker(shape, WANTED, self.unit.sizes)
             linkage, old, name, origin, specification = picker.read(entries.data, start)
         except (IndexError, KeyError, struct.error):
             unit = self.unit.header.offset

@@ -16,6 +16,11 @@ from crashtool.formats.dwarf.constants import (
     DW_AT_ranges,
     DW_AT_sibling,
     DW_AT_specification,
+    DW_FORM_addr,
+    DW_FORM_data1,
+    DW_FORM_data2,
+    DW_FORM_data4,
+    DW_FORM_data8,
     DW_TAG_array_type,
     DW_TAG_call_site,
     DW_TAG_enumeration_type,
@@ -26,7 +31,7 @@ from crashtool.formats.dwarf.constants import (
 )
 from crashtool.formats.dwarf.entries import DEEPEST, LEB_BLOCK, MORE, TEXT, Entries, Shape
 from crashtool.formats.dwarf.forms import ADDRESSED_FROM_UNIT, DamagedDwarf
-from crashtool.formats.dwarf.picked_values import Picked, Picker
+from crashtool.formats.dwarf.picked_values import Picked, Picker, open_picker
 from crashtool.formats.dwarf.range_reader import RangeReader
 from crashtool.formats.dwarf.ranges import MAX_READ_OF_ALL
 from crashtool.formats.named_tuple import NamedTuple
@@ -54,6 +59,12 @@ CODELESS = frozenset(
 )
 SIBLING_SLOT = 7
 MAX_FOUND = 1 << 20  # functions and calls of one unit
+# Forms of DW_AT_low_pc and DW_AT_high_pc where the second is a number of bytes, of a fixed size.
+WITH_SIZE = frozenset(
+    (DW_FORM_addr, form)
+    for form in (DW_FORM_data1, DW_FORM_data2, DW_FORM_data4, DW_FORM_data8)
+)
+NUMBER = struct.Struct("<I")
 PLAIN, SHORT_BLOCK, SHORT_TEXT, VARIED, CLOSED, PARENT, CODE = range(7)
 
 
@@ -121,6 +132,7 @@ class UnitTree:
         """Follow the tree. What is of a fixed size, and a leaf, is passed at once: it is most."""
         entries, data, end = self.entries, self.entries.data, self.entries.end
         kinds, steps, rests = self._list_steps()
+        read_number = NUMBER.unpack_from
         offset = entries.first
         calls: list[FoundCall] = []
         depth, scope = 0, -1
@@ -129,7 +141,11 @@ class UnitTree:
             code = data[offset]
             start = offset + 1
             if code >= MORE:
-                code, start = entries.open(offset)
+                if (high := data[start]) < MORE:
+                    code += (high << 7) - MORE
+                    start += 1
+                else:
+                    code, start = entries.open(offset)
             if step := steps[code]:
                 offset += step
                 continue
@@ -154,11 +170,18 @@ class UnitTree:
                 else:
                     offset = entries.skip(start, self.shapes[code])
                 continue
+            if kind == CLOSED:
+                before, width = rests[code]
+                if width == NUMBER.size:
+                    (following,) = read_number(data, start + before)
+                    following = following if start < following <= end else 0
+                else:
+                    following = entries.find_next(start, self.shapes[code])
+                if following:
+                    offset = following
+                    continue
             shape = self.shapes[code]
             here = offset
-            if kind == CLOSED and (following := entries.find_next(start, shape)):
-                offset = following
-                continue
             offset = start + shape.size if shape.size >= 0 else entries.skip(start, shape)
             state = calls, depth, scope
             if kind == CODE:
@@ -191,21 +214,23 @@ class UnitTree:
 
         For a function that the program has not, where the next entry is, if that is known.
         """
-        picker = self._pickers.get(code)
-        if picker is None:
-            shape = self.shapes[code]
-            picker = self._pickers[code] = Picker(shape, WANTED, self.entries.unit.sizes)
-        values, forms = picker.read(self.entries.data, start), picker.forms
-        try:
-            pieces = self._ranges.find(values[0], values[1], values[2], forms)
-        except DamagedDwarf:
-            if self._ranges.is_spent:
-                raise
-            pieces = []
+        picker = self._pickers.get(code) or self._open_picker(code)
+        forms = picker.forms
+        values = picker.read(self.entries.data, start)
+        low, high, ranges, *_ = values
+        if ranges is None and forms[:2] in WITH_SIZE and high:
+            pieces: list[tuple[int, int]] = [(low, low + high)]  # type: ignore[list-item, operator]
+        else:
+            try:
+                pieces = self._ranges.find(low, high, ranges, forms)
+            except DamagedDwarf:
+                if self._ranges.is_spent:
+                    raise
+                pieces = []
         self._left -= 1
         if self._left < 0:
             raise DamagedDwarf("functions without end", offset=offset)
-        if self.shapes[code].tag == DW_TAG_inlined_subroutine:
+        if picker.tag == DW_TAG_inlined_subroutine:
             if not pieces:
                 return calls, depth, 0
             calls.append(FoundCall(offset, depth, pieces, values, forms))
@@ -218,6 +243,12 @@ class UnitTree:
         self.functions.append(new_code)
         return new_code.calls, 0, 0
 
+    def _open_picker(self, code: int) -> Picker:
+        picker = self._pickers[code] = open_picker(
+            self.shapes[code], WANTED, self.entries.unit.sizes
+        )
+        return picker
+
     def _list_steps(self) -> tuple[list[int], list[int], list[tuple[int, int]]]:
         """By code: its kind; the bytes of one that is passed at once, else 0; what is around the
         one value that tells its size.
@@ -225,7 +256,9 @@ class UnitTree:
         count = max(self.shapes, default=0) + 1
         kinds, steps, rests = [PLAIN] * count, [0] * count, [(0, 0)] * count
         for code, shape in self.shapes.items():
-            kind, size, around = describe(shape)
+            if shape.passing is None:
+                shape.passing = describe(shape)
+            kind, size, around = shape.passing
             kinds[code] = kind
             rests[code] = around
             if kind == PLAIN:
@@ -234,14 +267,18 @@ class UnitTree:
 
 
 def describe(shape: Shape) -> tuple[int, int, tuple[int, int]]:
-    """How entries of a shape are passed: their kind, their size, what is around a short value."""
+    """How entries of a shape are passed: their kind, their size, what is around a short value; of
+    `CLOSED` ones where the sibling is told, and its size.
+    """
     nothing = 0, 0
     if shape.is_wanted:
         return CODE, 0, nothing
     if shape.has_children:
         is_declared = any(field[0] == DW_AT_declaration for field in shape.fields)
         is_closed = shape.tag in CODELESS or (shape.tag == DW_TAG_subprogram and is_declared)
-        return CLOSED if is_closed and shape.sibling else PARENT, 0, nothing
+        if is_closed and shape.sibling:
+            return CLOSED, 0, shape.sibling
+        return PARENT, 0, nothing
     if shape.size >= 0:
         return PLAIN, shape.size, nothing
     if len(shape.steps) == 3 and shape.steps[1] in (LEB_BLOCK, TEXT):  # noqa: PLR2004

@@ -6,6 +6,7 @@ import gc
 import os
 from bisect import bisect_left
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from itertools import accumulate
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 SHARE = 12_000_000  # bytes of .debug_info that are worth a share of their own
 MAX_SHARES = 8
+MAX_NAMES = 1 << 16  # that a process keeps: the shares of a file have many of their names in common
 COLLECT_EVERY = 1 << 17  # objects
 
 
@@ -125,12 +127,13 @@ class _Work:
         self._open_file = open_file
         self._source = source
         self._records = records
+        self._spell = lru_cache(MAX_NAMES)(demangle) if source.readable else str
 
     def __call__(self, share: Share) -> MadeBlocks:
         spool = TextSpool(lambda: self._open_file(share))
         blocks = SymbolBlocks(
             spool,
-            demangle if self._source.readable else str,
+            self._spell,
             inlines=self._source.inlines,
             first=share.number,
             step=share.total,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -42,6 +43,7 @@ REWRITTEN = (
     "a tool has rewritten the program since it was linked (OMAP), which no .sym file is made of "
     "here: use dump_syms on Windows"
 )
+PORTION = 256  # pieces of text that are written at once
 NOTHING = "nothing in it: no functions, and no unwind rules"
 
 
@@ -124,8 +126,9 @@ class SymbolDumper:
     def write_into(self, dumpable: Dumpable, target: BinaryIO) -> int:
         """Write a module's records; how many bytes. InputUnusable when a file cannot be read."""
         size = 0
-        for text in self._walk(dumpable):
-            size += target.write(text.encode("utf-8", "replace"))
+        texts = self._walk(dumpable)
+        while portion := list(islice(texts, PORTION)):
+            size += target.write("".join(portion).encode("utf-8", "replace"))
         return size
 
     def _walk(self, dumpable: Dumpable) -> Iterator[str]:

@@ -9,7 +9,7 @@ from crashtool.formats.dwarf import line_blocks
 from crashtool.formats.dwarf.forms import DamagedDwarf
 from crashtool.formats.dwarf.line_blocks import compile_skip, compile_sum
 from crashtool.formats.dwarf.line_program import Coding, LineRegisters, run_program
-from crashtool.formats.dwarf.line_sequences import LineSequences, list_sequences
+from crashtool.formats.dwarf.line_sequences import LineSequences, list_sequences, run_kept
 from tests.synth.dwarf import number, uleb
 
 USUAL = Coding(13, -5, 14, 1, bytes((0, 1, 1, 1, 1, 0, 0, 0, 1, 0, 0, 1)))
@@ -131,6 +131,33 @@ def test_a_row_is_that_of_the_whole_program(coding, small_blocks):
             assert sequences.find(address) == expected
             seen += expected is not None
     assert seen > 1000
+
+
+@CODINGS
+def test_what_is_kept_is_what_the_whole_program_has_of_code(coding, small_blocks):
+    draw = random.Random(coding.opcode_base)  # noqa: S311
+    kept = left_out = 0
+    for _ in range(150):
+        program = draw_program(draw, coding)
+        pieces = run_program(program, coding)
+        expected = [rows for rows in pieces if any(rows.addresses[0] in span for span in CODE)]
+        assert run_kept(program, coding, CODE) == expected
+        kept += len(expected)
+        left_out += len(pieces) - len(expected)
+    assert kept > 200
+    assert left_out > 20
+
+
+def test_a_sequence_of_dropped_code_in_which_an_address_is_set_is_run():
+    dropped = begin(0x90000) + b"\x02\x10\x14"
+
+    program = dropped + set_address(0x1000) + b"\x15\x02\x04" + END + dropped + END
+    (kept,) = run_kept(program, USUAL, CODE)
+
+    assert kept.addresses[0] == 0x1000
+    assert len(run_program(program, USUAL)) == 3
+    with pytest.raises(DamagedDwarf, match="cut short"):
+        run_kept(dropped + b"\x02", USUAL, CODE)
 
 
 def test_an_address_that_is_set_below_the_last_row_begins_anew(small_blocks):
