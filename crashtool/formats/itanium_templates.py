@@ -50,14 +50,21 @@ LONG_BUILTIN = {"Dn": "std::nullptr_t", "Di": "char32_t", "Ds": "char16_t"}
 SUFFIXES = {"i": "", "j": "u", "l": "l", "m": "ul", "x": "ll", "y": "ull"}  # of numbers
 CAST = frozenset("cahstw")  # numbers of these have their type in front
 STANDARD = {"Sa": "std::allocator", "Sb": "std::basic_string"}
+OPERATOR_CODES = (
+    "pl mi ml dv rm an or eo aS pL mI mL dV rM aN oR eO ls rs lS rS eq ne lt gt le ge nt "
+    "aa oo pp mm cm pt cl ix de ad ng ps co"
+)
+OPERATOR_SIGNS = (
+    "+ - * / % & | ^ = += -= *= /= %= &= |= ^= << >> <<= >>= == != < > <= >= ! && || ++ "
+    "-- , -> () [] * & - + ~"
+)
 OPERATORS = {
-    "nw": " new", "na": " new[]", "dl": " delete", "da": " delete[]", "pl": "+", "mi": "-",
-    "ml": "*", "dv": "/", "rm": "%", "an": "&", "or": "|", "eo": "^", "aS": "=", "pL": "+=",
-    "mI": "-=", "mL": "*=", "dV": "/=", "rM": "%=", "aN": "&=", "oR": "|=", "eO": "^=", "ls": "<<",
-    "rs": ">>", "lS": "<<=", "rS": ">>=", "eq": "==", "ne": "!=", "lt": "<", "gt": ">", "le": "<=",
-    "ge": ">=", "nt": "!", "aa": "&&", "oo": "||", "pp": "++", "mm": "--", "cm": ",", "pt": "->",
-    "cl": "()", "ix": "[]", "de": "*", "ad": "&", "ng": "-", "ps": "+", "co": "~",
-}  # fmt: skip
+    **dict(zip(OPERATOR_CODES.split(), OPERATOR_SIGNS.split(), strict=True)),
+    "nw": " new",
+    "na": " new[]",
+    "dl": " delete",
+    "da": " delete[]",
+}
 
 
 def read_template_name(name: str) -> str:

@@ -61,8 +61,7 @@ SIBLING_SLOT = 7
 MAX_FOUND = 1 << 20  # functions and calls of one unit
 # Forms of DW_AT_low_pc and DW_AT_high_pc where the second is a number of bytes, of a fixed size.
 WITH_SIZE = frozenset(
-    (DW_FORM_addr, form)
-    for form in (DW_FORM_data1, DW_FORM_data2, DW_FORM_data4, DW_FORM_data8)
+    (DW_FORM_addr, form) for form in (DW_FORM_data1, DW_FORM_data2, DW_FORM_data4, DW_FORM_data8)
 )
 NUMBER = struct.Struct("<I")
 PLAIN, SHORT_BLOCK, SHORT_TEXT, VARIED, CLOSED, PARENT, CODE = range(7)
@@ -142,8 +141,7 @@ class UnitTree:
             start = offset + 1
             if code >= MORE:
                 if (high := data[start]) < MORE:
-                    code += (high << 7) - MORE
-                    start += 1
+                    code, start = code + (high << 7) - MORE, start + 1
                 else:
                     code, start = entries.open(offset)
             if step := steps[code]:
@@ -161,23 +159,11 @@ class UnitTree:
                 continue
             kind = kinds[code]
             if kind <= VARIED:
-                before, after = rests[code]
-                offset = start + before
-                if kind == SHORT_TEXT:
-                    offset = data.index(0, offset) + 1 + after
-                elif kind == SHORT_BLOCK and (size := data[offset]) < MORE:
-                    offset += 1 + size + after
-                else:
-                    offset = entries.skip(start, self.shapes[code])
+                offset = self._pass_leaf(kind, start, code, rests[code])
                 continue
             if kind == CLOSED:
-                before, width = rests[code]
-                if width == NUMBER.size:
-                    (following,) = read_number(data, start + before)
-                    following = following if start < following <= end else 0
-                else:
-                    following = entries.find_next(start, self.shapes[code])
-                if following:
+                (following,) = read_number(data, start + rests[code][0])
+                if start < following <= end:
                     offset = following
                     continue
             shape = self.shapes[code]
@@ -189,16 +175,25 @@ class UnitTree:
                 if offset < following <= end:  # the linker has dropped it, and what is inside
                     offset = following
                     continue
-            if shape.has_children:
-                outer.append(state)
-                if len(outer) > DEEPEST:
-                    raise DamagedDwarf("entries within entries without end", offset=here)
-                if shape.tag in SCOPES or shape.tag == DW_TAG_subprogram:
-                    scope = self._begin_scope(here, scope)
-            else:
+            if not shape.has_children:
                 calls, depth, scope = state
+                continue
+            outer.append(state)
+            if len(outer) > DEEPEST:
+                raise DamagedDwarf("entries within entries without end", offset=here)
+            if shape.tag in SCOPES or shape.tag == DW_TAG_subprogram:
+                scope = self._begin_scope(here, scope)
         if offset > end:
             raise ValueError
+
+    def _pass_leaf(self, kind: int, start: int, code: int, around: tuple[int, int]) -> int:
+        """Where an entry without children ends whose values begin at `start`."""
+        data, offset = self.entries.data, start + around[0]
+        if kind == SHORT_TEXT:
+            return data.index(0, offset) + 1 + around[1]
+        if kind == SHORT_BLOCK and (size := data[offset]) < MORE:
+            return offset + 1 + size + around[1]
+        return self.entries.skip(start, self.shapes[code])
 
     def _begin_scope(self, offset: int, parent: int) -> int:
         """The number of a scope inside another; where it ends is not known yet."""
@@ -268,7 +263,7 @@ class UnitTree:
 
 def describe(shape: Shape) -> tuple[int, int, tuple[int, int]]:
     """How entries of a shape are passed: their kind, their size, what is around a short value; of
-    `CLOSED` ones where the sibling is told, and its size.
+    `CLOSED` ones where the sibling is told.
     """
     nothing = 0, 0
     if shape.is_wanted:
@@ -276,7 +271,7 @@ def describe(shape: Shape) -> tuple[int, int, tuple[int, int]]:
     if shape.has_children:
         is_declared = any(field[0] == DW_AT_declaration for field in shape.fields)
         is_closed = shape.tag in CODELESS or (shape.tag == DW_TAG_subprogram and is_declared)
-        if is_closed and shape.sibling:
+        if is_closed and shape.sibling and shape.sibling[1] == NUMBER.size:
             return CLOSED, 0, shape.sibling
         return PARENT, 0, nothing
     if shape.size >= 0:
