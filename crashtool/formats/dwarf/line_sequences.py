@@ -105,9 +105,9 @@ def _pass_sequence(code: bytes, coding: Coding, offset: int) -> int:
         if code[offset] != EXTENDED:
             return 0
         kind, _, offset = _read_extended(code, offset)
-        if kind == END_SEQUENCE:
+        if kind == DW_LNE_end_sequence:
             return offset
-        if kind == SET_ADDRESS:
+        if kind == DW_LNE_set_address:
             return 0
     return end
 
