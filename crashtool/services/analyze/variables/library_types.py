@@ -15,6 +15,7 @@ from crashtool.services.analyze.variables import (
     libstdcxx_holders,
     libstdcxx_sequences,
     msvc_library,
+    rust_library,
 )
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def find_shape(kind: DataType) -> Shape | None:
             name = name[len(namespace) :].partition("<")[0]
             shapes = [shape for library in LIBRARIES for shape in library.get(name, ())]
             return _in_turn(shapes) if shapes else None
-    return None
+    return rust_library.find_shape(name)
 
 
 def _in_turn(shapes: list[Shape]) -> Shape:

@@ -10,7 +10,7 @@ from crashtool.services.analyze.secrets import mask_secrets
 if TYPE_CHECKING:
     from crashtool.model.variables import Value
 
-SHORTEST = 8  # letters of a secret, in quotes
+SHORTEST = 7  # letters of a text with a secret, in quotes: pwd=x
 MASKED = '"…"'
 # What variables are called that hold one.
 NAMES = (

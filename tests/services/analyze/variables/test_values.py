@@ -261,6 +261,7 @@ def test_what_looks_secret_is_not_shown():
     rows = (Value("char[9]", text='"hunter22"', name="[0]"),)
     assert mask_texts(Value("char[1][9]", children=rows), "secrets").children[0].text == '"…"'
     assert mask_texts(Value("int", text="5"), "password").text == "5"
+    assert mask_texts(Value("char[6]", text='"pwd=x"'), "line").text == '"pwd=…"'
 
 
 @pytest.mark.parametrize(
