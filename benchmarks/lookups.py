@@ -188,6 +188,12 @@ def ask_symbolic(tested: Tested, addresses: list[int]) -> list[Answer | None]:
     ]
 
 
+def has_lines(path: Path) -> bool:
+    """Whether a program has lines of its own, as MinGW's have."""
+    rows = read_object_files(map_file(str(path)))
+    return any(object_kinds.LINES in row.features for row in rows)
+
+
 def ask_llvm(tested: Tested, addresses: list[int], symbolizer: str) -> list[Answer | None]:
     """What llvm-symbolizer says; None where it gives no answer at all."""
     path = tested.path
@@ -197,7 +203,7 @@ def ask_llvm(tested: Tested, addresses: list[int], symbolizer: str) -> list[Answ
         if path.with_suffix("").suffix in (".dll", ".exe"):
             programs.append(path.with_suffix(""))
         path = next((program for program in programs if program.is_file()), Path())
-        if not path.name:
+        if not path.name or has_lines(path):  # it would read those of the program
             return [None] * len(addresses)
     if tested.kind in (object_kinds.PDB, object_kinds.PE):
         options.append("--relative-address")
@@ -248,7 +254,7 @@ def find_class(mine: Answer, theirs: Answer, known: set[str], traits: frozenset[
     names, others = [row[0] for row in mine], [row[0] for row in theirs]
     pairs = list(zip(names, others, strict=False))
     is_same = [row[1:] for row in mine] == [row[1:] for row in theirs]
-    bare = [re.sub(r"(\.\d+)+$|@.*$", "", row) for row in others]
+    bare = [re.sub(r"(\.\d+|\.abi0)+$|@.*$", "", row) for row in others]
     folders = [
         (name, normpath(drop_twice(row[1])), row[2]) for name, row in zip(bare, theirs, strict=True)
     ]
@@ -281,12 +287,16 @@ def find_class(mine: Answer, theirs: Answer, known: set[str], traits: frozenset[
         and not mine[0][0]
         and (not theirs or (len(theirs) == 1 and not theirs[0][2])),
         "their line missing": len(mine) == len(theirs) == 1
-        and names == others
+        and names in (others, bare)
         and mine[0][2] > 0
         and not theirs[0][2],
         "nothing there": not theirs,
-        "scopes": is_same and all(a == b or a.endswith(f"::{b}") for a, b in pairs),
         "suffix": is_same and names == bare,
+        "scopes": is_same
+        and all(
+            a in (b, c) or a.endswith((f"::{b}", f"::{c}"))
+            for (a, b), c in zip(pairs, bare, strict=False)
+        ),
         "folder twice": len(mine) == len(theirs) and mine == folders,
         "lost calls": 0 < len(theirs) < len(mine)
         and (mine[-len(theirs) :] == theirs or is_within(others, names)),

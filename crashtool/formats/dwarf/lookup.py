@@ -34,7 +34,8 @@ if TYPE_CHECKING:
     from crashtool.formats.variables.places import FoundScope
 
 MANGLED = ("_Z", "_R", "_D")  # C++, Rust, D
-UNSPELLED = ("operator", "~", "{")  # what linkage names have no text for
+# What linkage names have no text for; "__dt_base " is what gcc calls a destructor.
+UNSPELLED = ("operator", "~", "{", "__ct_", "__dt_")
 # Classes of the standard library that linkage names have letters for; their constructors have no
 # other name (Itanium C++ ABI, 5.1.10).
 SHORT = {

@@ -225,6 +225,7 @@ def test_the_linkage_name_wins_wherever_it_stands():
     ("name", "symbols", "expected"),
     [
         ("go", ["_ZN3app2goEv"], "_ZN3app2goEv"),  # of internal linkage
+        ("__dt_comp ", ["_ZN3app6EngineD1Ev"], "_ZN3app6EngineD1Ev"),  # so gcc calls it
         ("map", ["_D3std3mapFZv"], "_D3std3mapFZv"),
         ("allocator", ["_ZNSaIlEC2Ev"], "_ZNSaIlEC2Ev"),  # a constructor; the class has a letter
         ("grow<long>", ["_ZL4growIlET_S0_"], "_ZL4growIlET_S0_"),
