@@ -324,8 +324,15 @@ class _ElfReader:
         if not self.has(table) or not self.has(names_of) or self.big_endian:
             return None
         symbols, names = self.sections[table], self.sections[names_of]
+        code = (n for n, section in enumerate(self.rows) if section.flags & FLAG_EXECUTABLE)
         return SymbolTable(
-            self.base(), self.wide, symbols.offset, symbols.size, names.offset, names.size
+            self.base(),
+            self.wide,
+            symbols.offset,
+            symbols.size,
+            names.offset,
+            names.size,
+            frozenset(code),
         )
 
     def code(self) -> tuple[CodeRange, ...]:

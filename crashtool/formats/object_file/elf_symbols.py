@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 FUNCTIONS = (2, 10)  # STT_FUNC, STT_GNU_IFUNC, in the lower four bits of `info`
 UNTYPED, OBJECT = 0, 1  # STT_NOTYPE, STT_OBJECT
 SEEN_BY_LINKERS = (1, 2)  # STB_GLOBAL, STB_WEAK, in the upper four bits of `info`
-FIRST_SPECIAL = 0xFF00  # SHN_LORESERVE: the section of no code
 MAX_VARIABLES = 1 << 18
 SYMBOLS_AT_ONCE = 1 << 12
 MAX_STARTS = 4  # that are no function's, as labels inside one are, before it is given up
@@ -56,6 +55,7 @@ class SymbolTable(NamedTuple):
     """Where a symbol table and its names are: offsets and sizes in bytes.
 
     `base`: the module's first address, which the table's values count from zero.
+    `code_sections`: the numbers of the sections of code.
     """
 
     base: int
@@ -64,6 +64,7 @@ class SymbolTable(NamedTuple):
     size: int
     names_offset: int
     names_size: int
+    code_sections: frozenset[int] = frozenset()
 
 
 def walk_function_names(data: Content, table: SymbolTable, address: int) -> Iterator[str]:
@@ -130,7 +131,8 @@ def walk_labels(data: Content, table: SymbolTable) -> Iterator[ElfFunction]:
     for offset in range(table.offset, end - kind.SIZE + 1, kind.SIZE):
         symbol = kind.read(data, offset)
         binding, of_type = symbol.info >> 4, symbol.info & 0xF
-        if of_type == UNTYPED and binding in SEEN_BY_LINKERS and 0 < symbol.section < FIRST_SPECIAL:
+        is_code = symbol.section in table.code_sections
+        if of_type == UNTYPED and binding in SEEN_BY_LINKERS and is_code:
             name = _name(data, table, symbol.name)
             yield ElfFunction(symbol.value - table.base, symbol.size, name)
 

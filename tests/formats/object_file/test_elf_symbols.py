@@ -60,7 +60,7 @@ def test_what_is_no_function_with_code_does_not_count(kind):
         (0x1000, 0x1000, (0x1000, 1, "first")),
         (0x1007, 0x1000, (0x1000, 8, "first")),
         (0x1007, 0x1004, None),  # of another sequence of lines
-        (0x100B, 0x1000, (0x1008, 4, "second")),  # not the local label, nor the absolute number
+        (0x100B, 0x1000, (0x1008, 4, "second")),  # not the local label, nor what is no code
         (0x1014, 0x1000, None),  # behind a function
         (0xFFF, 0, None),
     ],
@@ -72,10 +72,12 @@ def test_labels_of_assembly_name_what_follows_them(kind, address, first, expecte
         kind(name=DATA, info=UNTYPED, section=1, value=0x100A),
         kind(name=DATA, info=GLOBAL | UNTYPED, section=ABSOLUTE, value=0x100A),
         kind(name=DATA, info=GLOBAL | UNTYPED, value=0x100A),
+        kind(name=DATA, info=GLOBAL | UNTYPED, section=2, value=0x100A),  # LTO's in .debug_info
         kind(name=DATA, info=GLOBAL | FUNC, section=1, value=0x1010, size=4),
     ]
     content = b"".join(row.pack() for row in rows)
-    table = SymbolTable(0, kind is ElfSymbol64, 0, len(content), len(content), len(NAMES))
+    sizes = len(content), len(content), len(NAMES)
+    table = SymbolTable(0, kind is ElfSymbol64, 0, *sizes, frozenset([1]))
     names = FunctionNames(content + NAMES, (table,), (range(0x1000, 0x2000),))
 
     assert names.find_label(address, first) == (expected and ElfFunction(*expected))
