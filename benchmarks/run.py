@@ -17,6 +17,7 @@ from building import measure_building
 from cold_start import measure_cold_start
 from core_files import measure_core_files
 from dumped_symbols import measure_dumping
+from first_looks import measure_first_looks
 from growth import measure_growth
 from inspecting import measure_large_dump, measure_many_dumps, measure_small_dump
 from instructions import measure_instructions
@@ -40,6 +41,7 @@ BENCHMARKS: dict[str, Callable[[Plan], Iterator[Row]]] = {
     "upload": measure_upload,
     "discovery": measure_discovery,
     "dump-symbols": measure_dumping,
+    "first-look": measure_first_looks,
     "growth": measure_growth,
     "build": measure_building,
     **SYMBOL_BENCHMARKS,
