@@ -16,6 +16,7 @@ from crashtool.formats.crashpad.apple_double import read_apple_double
 from crashtool.formats.crashpad.database import open_database
 from crashtool.formats.crashpad.metadata import Metadata
 from crashtool.formats.crashpad.settings import read_settings
+from crashtool.formats.shell_words import quote_word
 from crashtool.services.files import file_lock
 from crashtool.services.receiver.app import start_receiver
 from tests.formats.crashpad.test_real_handlers import HANDLERS, crash, watching
@@ -186,6 +187,16 @@ def test_a_database_of_another_system_is_said_to_be_one(crashtool, tmp_path):
     (problem,) = listed(crashtool("database", "list", tmp_path / "mac", "--json"))["problems"]
     assert problem.startswith("a macOS database: handlers of this system do not know its layout")
     assert problem.endswith("and delete every minidump in it")
+
+
+def test_a_report_that_is_not_there_is_told_with_how_to_list_those_that_are(crashtool, generic):
+    result = crashtool("database", "show", generic.root, "c0ffee")
+
+    assert result.exit_code == 2
+    assert result.stderr.splitlines() == [
+        f"crashtool: error: no report of {generic.root} has the UUID c0ffee",
+        f"  crashtool database list {quote_word(str(generic.root))}",
+    ]
 
 
 def test_what_a_handler_is_about_to_delete_is_said(crashtool, generic):

@@ -4,7 +4,7 @@ import shutil
 import fsspec
 import pytest
 
-from crashtool.errors import InputUnusable, NetworkFailure, Refused, Rejected
+from crashtool.errors import BadUrl, InputUnusable, NetworkFailure, Refused, Rejected
 from crashtool.services.analyze.inspect_dumps import InspectOptions, read_report
 from crashtool.services.symbols.bucket_target import BucketTarget
 from crashtool.services.symbols.session import SymbolPlan, open_session
@@ -118,6 +118,12 @@ def test_an_object_store_takes_them_too(crashtool, truth):
     with files.open(f"/bucket/symbols/{PLACES['objects/elf/full']}") as file:
         assert file.read() == (truth / "objects/elf/full").read_bytes()
     assert crashtool("upload-symbols", truth / "objects", "--to", "nowhere://x").exit_code == 4
+
+
+@pytest.mark.parametrize("url", ["memory://", "s3:///"])
+def test_an_object_store_without_a_bucket_is_none(url):
+    with pytest.raises(BadUrl, match="names no bucket"):
+        BucketTarget(url)
 
 
 def test_an_object_store_shows_nothing_of_what_broke_off():
