@@ -32,6 +32,7 @@ def test_a_reason_is_the_systems_own_words(error, reason):
 
 def test_a_file_in_use_is_said_where_open_is_only_told_of_permission(monkeypatch):
     error = PermissionError(errno.EACCES, "Permission denied", "x")
+    monkeypatch.setattr(os, "name", "posix")
     assert reason_of(error) == "Permission denied"
 
     monkeypatch.setattr(os, "name", "nt")

@@ -3,17 +3,16 @@
 import html
 import json
 import os
-from importlib.resources import files
 
-import jsonschema
 import pytest
 
 from crashtool.model.doctor import KINDS, VERDICTS
 from tests.commands.transcript_inputs import make_inputs
+from tests.schemas import Schema
 from tests.services.integration.doctor.folders import elf_program, write_program
 
-SCHEMA = json.loads((files("crashtool.render") / "doctor.schema.json").read_text("utf-8"))
-VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
+VALIDATOR = Schema("doctor.schema.json")
+SCHEMA = VALIDATOR.document
 
 
 @pytest.fixture
@@ -38,7 +37,7 @@ def test_a_failure_is_status_4_and_the_document_keeps_its_schema(doctor, folder,
 
 
 def test_the_schema_is_one_and_names_all_kinds_and_verdicts():
-    jsonschema.Draft202012Validator.check_schema(SCHEMA)
+    VALIDATOR.assert_is_one()
     subject, finding = SCHEMA["$defs"]["subject"], SCHEMA["$defs"]["finding"]
     assert set(subject["properties"]["kind"]["enum"]) == set(KINDS)
     assert set(finding["properties"]["verdict"]["enum"]) == set(VERDICTS)

@@ -1,9 +1,7 @@
 """The JSON document, held to its schema; the schema, held to its reference."""
 
 import json
-from importlib.resources import files
 
-import jsonschema
 import pytest
 
 from crashtool.errors import CrashtoolError
@@ -13,11 +11,12 @@ from crashtool.render.as_json import crash_document
 from crashtool.services.analyze.assemble_report import analyze
 from crashtool.services.analyze.stacks import walk_stacks
 from tests.render.reports import ENGINE, SIGNATURE, full_report, hostile_report, report
+from tests.schemas import Schema
 from tools.generate import ROOT
 from tools.json_reference import render_json_reference
 
-SCHEMA = json.loads((files("crashtool.render") / "crash.schema.json").read_text("utf-8"))
-VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
+VALIDATOR = Schema("crash.schema.json")
+SCHEMA = VALIDATOR.document
 LARGEST = 1 << 20  # bytes of a real dump that are worth a test's time
 
 
@@ -33,8 +32,7 @@ def empty_report():
 
 
 def test_the_schema_is_one():
-    assert jsonschema.validators.validator_for(SCHEMA) is jsonschema.Draft202012Validator
-    jsonschema.Draft202012Validator.check_schema(SCHEMA)
+    VALIDATOR.assert_is_one()
 
 
 @pytest.mark.parametrize("build", [report, full_report, hostile_report, empty_report])

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from io import BytesIO
 from typing import TYPE_CHECKING, cast
 
-from crashtool.formats.archives.bounds import Budget
+from crashtool.formats.archives.bounds import FREE_BYTES, MAX_RATIO, Budget
 from crashtool.formats.dwarf.forms import Cursor, DamagedDwarf
 from crashtool.formats.dwarf.inflated import Inflated
 from crashtool.formats.mapped_pages import let_go
@@ -135,6 +135,8 @@ class DebugSections:
         if size > self._budget:
             raise DamagedDwarf(f".{name} of {size} bytes is too large", offset=start)
         self._budget -= size
+        if size > max(FREE_BYTES, MAX_RATIO * (end - start)):
+            raise DamagedDwarf(f".{name} expands more than {MAX_RATIO}-fold", offset=start)
         if method == COMPRESSED_ZLIB and size > MAX_WHOLE:
             return cast("Content", Inflated(self._data, start, end, size))
         packed = self._data[start:end]

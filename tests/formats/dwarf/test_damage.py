@@ -2,11 +2,13 @@
 
 import random
 import time
+import zlib
 
 import pytest
 
 from crashtool.formats.dwarf.addresses import UnitIndex
 from crashtool.formats.dwarf.elf_sections import open_sections
+from crashtool.formats.dwarf.forms import DamagedDwarf
 from crashtool.formats.dwarf.line_lookup import open_line_lookup
 from crashtool.formats.dwarf.lookup import DwarfLookup
 from crashtool.formats.object_file.elf import FLAG_EXECUTABLE, read_layout
@@ -127,6 +129,20 @@ def test_a_section_that_claims_to_inflate_to_much_is_not_read():
     data = build_elf([CODE, packed, *rows], addresses=[(".text", LOW)])
 
     assert not look_up(data)
+
+
+def test_a_section_that_grows_beyond_all_measure_is_not_read():
+    from crashtool.formats.object_file.elf_structs import CompressionHeader64
+    from tests.synth.dwarf import CODE
+    from tests.synth.object_files import build_elf
+
+    size = 160 << 20
+    head = CompressionHeader64(method=1, size=size).pack()
+    packed = (".debug_line", 1, 0x800, head + zlib.compress(bytes(size)))
+    sections = open_sections(build_elf([CODE, packed], addresses=[(".text", LOW)]))
+
+    with pytest.raises(DamagedDwarf, match=r"\.debug_line expands more than 200-fold"):
+        sections.open("debug_line")
 
 
 def test_damage_costs_the_unit_that_it_is_in(truth):

@@ -1,5 +1,7 @@
 """Small files of DWARF that is written to be expensive cost seconds and some memory, not more."""
 
+import os
+import random
 import time
 
 import pytest
@@ -16,6 +18,9 @@ from tests.synth.dwarf import LOW, build_file
 PLACES = (LOW, LOW + 9, LOW + 0x81)
 MAX_SECONDS = 20.0  # of processor time; a second or two on a machine with nothing else to do
 MAX_MEMORY = 300 << 20
+SMALL = 1 << 15  # bytes of a case that is worth many damaged copies
+COPIES = int(os.environ.get("CRASHTOOL_FUZZ", "0")) or 120
+SEED = os.environ.get("CRASHTOOL_FUZZ_SEED", "")
 
 
 def read_values(path, places):
@@ -48,3 +53,47 @@ def test_what_is_written_to_be_expensive_is_given_up_soon(tmp_path, case):
 
     assert time.process_time() - began < MAX_SECONDS
     assert measure_memory() - before < MAX_MEMORY
+
+
+def damage(case, chance):
+    """The sections of a case, one of them with some numbers of another, or of itself elsewhere."""
+    sections = dict(case)
+    name = chance.choice(sorted(sections))
+    content = bytearray(sections[name])
+    for _ in range(chance.choice((1, 2, 4, 16))):
+        place = chance.randrange(len(content))
+        size = chance.choice((1, 1, 2, 4, 8))
+        other = sections[chance.choice(sorted(sections))]
+        start = chance.randrange(len(other))
+        numbers = (
+            other[start : start + size],
+            chance.choice(
+                (0, 1, 0x7F, 0x80, 0xFF, hostile_dwarf.FIRST, len(content) - 1, place)
+            ).to_bytes(size + 8, "little")[:size],
+            b"\xff" * size,
+        )
+        content[place : place + size] = chance.choice(numbers)
+    sections[name] = bytes(content)
+    return sections
+
+
+def test_damaged_copies_of_these_give_answers_or_one_class_of_error(tmp_path):
+    cases = [made for case in hostile_dwarf.CASES.values() if size_of(made := case()) < SMALL]
+    assert len(cases) > 15
+    chance = random.Random(f"{SEED}shapes")  # noqa: S311 (the same in each run)
+    path = tmp_path / "case"
+    answered = 0
+    for _ in range(COPIES):
+        path.write_bytes(build_file(damage(chance.choice(cases), chance)))
+        before, began = measure_memory(), time.process_time()
+        counts, _ = attempt(read_values, path, PLACES)
+        answered += bool(counts and any(hit for hit, _ in counts))
+        with Scratch() as scratch:
+            attempt(write_down, path, scratch)
+        assert time.process_time() - began < MAX_SECONDS
+        assert measure_memory() - before < MAX_MEMORY
+    assert answered > COPIES // 8
+
+
+def size_of(sections):
+    return sum(map(len, sections.values()))
