@@ -121,7 +121,7 @@ bench: $(STAMP) ## measure against other tools, as ratios
 fuzz: $(STAMP) ## many more random damages to minidumps and debug files than the test suite makes
 	CRASHTOOL_FUZZ=20000 $(BIN)/python -m pytest -q tests/formats/minidump/test_robustness.py
 	CRASHTOOL_FUZZ=10000 $(BIN)/python -m pytest -q tests/services/symbols/test_damaged_debug_files.py
-	CRASHTOOL_FUZZ=10000 $(BIN)/python -m pytest -q tests/formats/dwarf/test_hostile_shapes.py
+	CRASHTOOL_FUZZ=10000 $(BIN)/python -m pytest -q --timeout 3600 tests/formats/dwarf/test_hostile_shapes.py
 
 clean: ## remove the environment and what tools left behind
 	rm -rf $(VENV) .venvs .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.* dist build
