@@ -16,7 +16,9 @@ from crashtool.formats.named_tuple import NamedTuple
 from crashtool.services.settings.layers import user_cache_folder
 
 if TYPE_CHECKING:
-    from crashtool.model.symbol_upload import DumpedModule, LeftOut
+    from crashtool.model.symbol_upload import DumpedModule
+
+CHECK_HINT = "crashtool symbols check says what each file holds"
 
 
 class SymbolsDumpOptions(NamedTuple):
@@ -93,16 +95,19 @@ def command(context: click.Context, /, console: Console, **values: Any) -> None:
     inputs = _add_siblings(console, options.inputs)
     with Scratch() as scratch:
         survey = inspect_files(SurveyOptions(inputs, cache=cache), scratch, warn=console.warn_once)
-        for left_out in survey.collection.refused:
-            console.warn(f"{left_out.path}: {left_out.reason}")
         dumped = find_dumpable(survey.collection.files, wishes)
         modules = [module for module in dumped if isinstance(module, Dumpable)]
         rows = [module for module in dumped if not isinstance(module, Dumpable)]
         if not modules and survey.fault:
             raise _without_headers_hint(survey.fault)
+        refused = [f"{left_out.path}: {left_out.reason}" for left_out in survey.collection.refused]
+        if not modules and not rows and len(refused) == 1:
+            raise InputUnusable(refused[0], hint=CHECK_HINT)
+        for text in refused:
+            console.warn(text)
         if not modules:
             reason = rows[0].reason if rows else "no debug files found"
-            raise InputUnusable(reason, hint="crashtool symbols check says what each file holds")
+            raise InputUnusable(reason, hint=CHECK_HINT)
         dumper = SymbolDumper(scratch, wishes)
         if options.store:
             rows += dumper.write_store(modules, Path(options.store))
@@ -111,7 +116,7 @@ def command(context: click.Context, /, console: Console, **values: Any) -> None:
         else:
             dumper.write_into(check_single(modules), sys.stdout.buffer)
             return
-    _answer(context, console, rows, refused=survey.collection.refused)
+    _answer(context, console, rows, refused=refused)
 
 
 def _without_headers_hint(fault: CrashtoolError) -> CrashtoolError:
@@ -136,13 +141,13 @@ def _answer(
     console: Console,
     rows: Sequence[DumpedModule],
     *,
-    refused: Sequence[LeftOut],
+    refused: Sequence[str],
 ) -> None:
     """What was written; the error for what was not."""
     from crashtool.render.symbol_table import dumped_document, render_dumped
 
     failed = [f"{dumped.path}: {dumped.reason}" for dumped in rows if dumped.reason]
-    failed += [f"{left_out.path}: {left_out.reason}" for left_out in refused]
+    failed += refused
     error: CrashtoolError | None = None
     if failed:
         what = f"{len(failed)} of the inputs gave no .sym file: {failed[0]}"

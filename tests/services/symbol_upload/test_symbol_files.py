@@ -264,6 +264,19 @@ def test_one_module_is_asked_for_where_only_one_fits(truth, crashtool, tmp_path)
     assert "1 of the inputs gave no .sym file: absent: does not exist" in partial.stderr
 
 
+@pytest.mark.parametrize("console", [(), ("-q",)], ids=["usual", "quiet"])
+def test_the_error_says_why_the_one_file_gives_no_symbols(crashtool, tmp_path, console):
+    (tmp_path / "notes.txt").write_text("none", "utf-8")
+
+    result = crashtool("symbols", "dump", *console, "notes.txt", "-o", "out.sym")
+
+    assert result.exit_code == 3
+    assert result.stderr.splitlines() == [
+        "crashtool: error: notes.txt: not a debug file",
+        "  crashtool symbols check says what each file holds",
+    ]
+
+
 @pytest.mark.parametrize("named", ["plugin.pdb", "plugin.dll"])
 def test_the_partner_beside_a_named_file_is_read_too(truth, crashtool, named):
     folder = truth / "windows" / "bin" / "msvc-x64"
