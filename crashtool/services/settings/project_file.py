@@ -136,9 +136,11 @@ def check_named(setting: Setting, value: Any, path: str) -> None:
 
 
 def _is_inside(path: str, folder: str) -> bool:
+    if "\0" in path:  # no file's name; systems differ in whether they say so
+        return False
     try:
         real = os.path.realpath(path)
-    except (OSError, ValueError):  # such as a NUL in it
+    except (OSError, ValueError):
         return False
     parent, own = os.path.normcase(folder).rstrip(os.sep) + os.sep, os.path.normcase(real)
     return own.startswith(parent)
