@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 MAX_FRAMES = 1 << 10  # whose variables are read
 ORDER = ("argument", "local", "static")
+MAX_KEEPING = 8  # whose code is asked which registers it has left alone
 MAX_VARIABLES = 256  # of one function that are shown
 # What compilers make for loops over ranges and for __func__ (gcc, clang).
 MADE = ("__for_", "__func__", "__PRETTY_FUNCTION__", "__FUNCTION__", "__range", "__begin", "__end")
@@ -120,20 +121,23 @@ def add_variables(
 def _keep_registers(
     views: list[StackFrameView], stack: WalkedStack, find_loaded: Callable[[int], Loaded | None]
 ) -> None:
-    """Let the caller of the innermost function have the registers that this has left alone."""
-    caller = views[0].caller if views else None
-    if not isinstance(caller, StackFrameView):
-        return
+    """Let callers have the registers that the functions which they called have left alone."""
     machine = stack.machine
+    if not stack.steps:
+        return
     registers = Registers(machine.name, machine.width, dict(stack.steps[0].registers), 0, 0, 0)
 
     def read_code(address: int, size: int) -> bytes | None:
         loaded = find_loaded(address)
         return loaded.tables.read_code(address - loaded.base, size) if loaded else None
 
-    views[0].read_code = read_code
     decode = partial(decode_code, registers)
-    caller.read_kept = KeptRegisters(views[0], machine.name, decode).read
+    for number, view in enumerate(views[:MAX_KEEPING]):
+        caller = view.caller
+        if not isinstance(caller, StackFrameView) or (number and stack.steps[number].is_exact):
+            break  # a signal came between, and the kernel has kept the registers
+        view.read_code = read_code
+        caller.read_kept = KeptRegisters(view, machine.name, decode).read
 
 
 def _add_to(

@@ -1,8 +1,9 @@
-"""Registers that the innermost function has left as they were when it was called.
+"""Registers that functions have left as they were when they were called.
 
 Calls need not keep them, so unwind information says nothing of them; but compilers that see both
 functions leave variables of the caller there, and so does any caller in what it handed over. The
-whole code of the function proves it: it calls nothing and never writes to the register.
+code of the function proves it: nothing that may have run from its entry to where it stands calls
+anything or writes to the register.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from crashtool.errors import MissingLibrary
 from crashtool.services.analyze.decoded_code import MemoryOperand, RegisterOperand
+from crashtool.services.analyze.variables.run_code import find_run
 
 if TYPE_CHECKING:
     from crashtool.services.analyze.decoded_code import DecodedInstruction
@@ -32,7 +34,7 @@ LINK = ("lr", "x30")  # what a call of ARM64 writes to
 
 
 class KeptRegisters:
-    """What the innermost frame's function has left alone, for the frame that called it."""
+    """What a frame's function has left alone so far, for the frame that called it."""
 
     def __init__(self, inner: StackFrameView, architecture: str, decode: Decode) -> None:
         """`decode` gives the instructions of code at an address; MissingLibrary where it cannot."""
@@ -61,9 +63,10 @@ class KeptRegisters:
         ]
         if not pieces or sum(end - start for start, end in pieces) > MAX_CODE:
             return None
-        if self._find_called() not in [start for start, _ in pieces]:
+        entry = self._find_called()
+        if entry is None or entry not in [start for start, _ in pieces]:
             return None  # through a pointer, or another function came between
-        touched: set[str] = set()
+        whole: list[DecodedInstruction] = []
         for start, end in pieces:
             code = self._inner.read_code(start, end - start)
             try:
@@ -72,10 +75,15 @@ class KeptRegisters:
                 return None
             if not instructions or instructions[-1].end != end:
                 return None
-            for instruction in instructions:
-                if _leaves(instruction, pieces):
-                    return None
-                touched.update(_walk_touched(instruction, self._architecture))
+            whole += instructions
+        inner = self._inner
+        run = find_run(whole, entry, inner.address, inner.return_address)
+        # On Windows what catches an exception is a function apart, and goes on anywhere in this.
+        if run is None or any(map(_calls, whole if inner.teb else run)):
+            return None
+        touched: set[str] = set()
+        for instruction in run:
+            touched.update(_walk_touched(instruction, self._architecture))
         return frozenset(touched)
 
     def _find_called(self) -> int | None:
@@ -100,16 +108,9 @@ class KeptRegisters:
         return following - size + steps * size
 
 
-def _leaves(instruction: DecodedInstruction, pieces: Sequence[tuple[int, int]]) -> bool:
-    """Whether an instruction may lead to other code that comes back, or jumps to it."""
-    if instruction.mnemonic in SYSTEM_CALLS:
-        return True
-    if instruction.flow in ("", "return"):
-        return False
-    target = instruction.target
-    if instruction.flow == "call" or target is None:
-        return True
-    return not any(start <= target < end for start, end in pieces)
+def _calls(instruction: DecodedInstruction) -> bool:
+    """Whether an instruction leads to other code that comes back."""
+    return instruction.flow == "call" or instruction.mnemonic in SYSTEM_CALLS
 
 
 def _walk_touched(instruction: DecodedInstruction, architecture: str) -> Iterator[str]:

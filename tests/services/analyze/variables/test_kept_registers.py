@@ -1,5 +1,7 @@
 """Registers that no call need keep, and that the innermost function has left alone all the same."""
 
+from typing import NamedTuple
+
 import pytest
 
 from crashtool.errors import MissingLibrary
@@ -16,19 +18,32 @@ INTEL_CALL = "e8 fb 00 00 00"  # from CALL to FUNCTION
 WIDTHS = {"x86": 4, "x86_64": 8, "arm64": 8}
 
 
+class Caller(NamedTuple):
+    """The frame that called it."""
+
+    return_address: int
+
+
 class Inner:
     """The innermost frame, whose registers are all 1, of a function with this code."""
 
     base = BASE
 
-    def __init__(self, call, code, pieces=None, start=FUNCTION):
+    def __init__(self, call, code, pieces=None, start=FUNCTION, stop=None, resume=None, teb=0):
+        """It stands at the instruction at `stop`, else at what it returns by, if that is last; or
+        in the call that ends at `resume`. `teb`: of a thread of Windows.
+        """
         self.code = {
             BASE + CALL: bytes.fromhex(call),
             BASE + start: bytes.fromhex(code),
         }
-        self.pieces = pieces or ((start, start + len(self.code[BASE + start])),)
-        self.return_address = BASE + CALL + len(self.code[BASE + CALL])
-        self.caller = self  # of which the return address is asked for
+        size = len(self.code[BASE + start])
+        self.pieces = pieces or ((start, start + size),)
+        last = {"c3": size - 1, "d6": size - 4}.get(code[-2:], 0)
+        self.address = BASE + start + (last if stop is None else stop)
+        self.return_address = None if resume is None else BASE + start + resume
+        self.caller = Caller(BASE + CALL + len(self.code[BASE + CALL]))
+        self.teb = teb
 
     def find_scopes(self):
         return [FoundScope((), self.pieces, (0, 0))]
@@ -86,6 +101,43 @@ def test_what_the_function_never_writes_to_is_as_it_was(code, names, expected):
 )
 def test_nothing_is_known_of_a_function_that_leaves_its_code(code):
     assert read(code, "rsi") == [False]
+
+
+@pytest.mark.parametrize(
+    ("code", "places", "expected"),
+    [
+        # push rax; call; mov esi, 1; ret: before the call, in it, and behind it
+        ("50 e8 00 00 00 00 be 01 00 00 00 c3", {"stop": 0}, [True, True]),
+        ("50 e8 00 00 00 00 be 01 00 00 00 c3", {"resume": 6}, [True, True]),
+        ("50 e8 00 00 00 00 be 01 00 00 00 c3", {"stop": 6}, [False, False]),
+        # test edi, edi; je +5; call; mov esi, [rdx]; ret: the call may have been
+        ("85 ff 74 05 e8 00 00 00 00 8b 32 c3", {"stop": 9}, [False, False]),
+        # test edi, edi; je +6; call; ret; mov eax, [rdx]; ret: it has surely not been
+        ("85 ff 74 06 e8 00 00 00 00 c3 8b 02 c3", {"stop": 10}, [True, True]),
+        # the same on Windows, where what catches may lead there
+        ("85 ff 74 06 e8 00 00 00 00 c3 8b 02 c3", {"stop": 10, "teb": 1}, [False, False]),
+        # mov eax, [rdx]; mov esi, 1; ret
+        ("8b 02 be 01 00 00 00 c3", {"stop": 0}, [True, True]),
+        # mov eax, [rdx]; mov esi, 1; jmp to the first; int3
+        ("8b 02 be 01 00 00 00 eb f7 cc", {"stop": 0}, [False, True]),
+        # call; jmp to itself: in the call, which may have been before
+        ("e8 00 00 00 00 eb f9", {"resume": 5}, [False, False]),
+        # jmp +1; ret; mov eax, [rdx]; ret, and with nop in place of the first ret
+        ("eb 01 c3 8b 02 c3", {"stop": 3}, [True, True]),
+        ("eb 01 90 8b 02 c3", {"stop": 3}, [True, True]),
+        # ret; mov eax, [rdx]: no code of the function leads there
+        ("c3 8b 02 c3", {"stop": 1}, [False, False]),
+        # je +4; ud2; mov esi, edi; mov eax, [rdx]: nothing goes on behind ud2
+        ("74 04 0f 0b 89 fe 8b 02 c3", {"stop": 6}, [False, False]),
+        # je +1 into the middle of another instruction
+        ("74 01 b8 90 90 90 90 c3", {"stop": 7}, [False, False]),
+        # no instruction begins there, and no call ends there
+        ("b8 01 00 00 00 8b 02 c3", {"stop": 2}, [False, False]),
+        ("b8 01 00 00 00 8b 02 c3", {"resume": 5}, [False, False]),
+    ],
+)
+def test_only_what_may_have_run_before_counts(code, places, expected):
+    assert read(code, "rsi", "rdi", **places) == expected
 
 
 @pytest.mark.parametrize(
