@@ -132,12 +132,10 @@ def _keep_registers(
         return loaded.tables.read_code(address - loaded.base, size) if loaded else None
 
     decode = partial(decode_code, registers)
-    for number, view in enumerate(views[:MAX_KEEPING]):
-        caller = view.caller
-        if not isinstance(caller, StackFrameView) or (number and stack.steps[number].is_exact):
-            break  # a signal came between, and the kernel has kept the registers
+    for view in views[:MAX_KEEPING]:
         view.read_code = read_code
-        caller.read_kept = KeptRegisters(view, machine.name, decode).read
+        if isinstance(view.caller, StackFrameView):
+            view.caller.read_kept = KeptRegisters(view, machine.name, decode).read
 
 
 def _add_to(

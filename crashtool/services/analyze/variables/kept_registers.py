@@ -46,13 +46,14 @@ class KeptRegisters:
 
     def read(self, name: str) -> bytes | None:
         """A register's bytes in the caller; None where the function may have changed it."""
+        content = self._inner.read_register(name) if name not in LINK else None
+        if content is None:  # so no code need be decoded
+            return None
         if self._is_known is None:
             self._is_known = False
             self._touched = self._find_touched()
             self._is_known = self._touched is not None
-        if self._touched is None or name in self._touched or name in LINK:
-            return None
-        return self._inner.read_register(name)
+        return None if self._touched is None or name in self._touched else content
 
     def _find_touched(self) -> frozenset[str] | None:
         """The registers that the function may have changed; None where that may be any."""

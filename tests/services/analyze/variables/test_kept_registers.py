@@ -127,6 +127,8 @@ def test_nothing_is_known_of_a_function_that_leaves_its_code(code):
         ("eb 01 90 8b 02 c3", {"stop": 3}, [True, True]),
         # ret; mov eax, [rdx]: no code of the function leads there
         ("c3 8b 02 c3", {"stop": 1}, [False, False]),
+        # ret; mov eax, [rdx]; jmp to the one before: nor there
+        ("c3 8b 02 eb fc", {"stop": 1}, [False, False]),
         # je +4; ud2; mov esi, edi; mov eax, [rdx]: nothing goes on behind ud2
         ("74 04 0f 0b 89 fe 8b 02 c3", {"stop": 6}, [False, False]),
         # je +1 into the middle of another instruction
