@@ -17,6 +17,7 @@ from crashtool.services.settings.layers import user_cache_folder
 
 if TYPE_CHECKING:
     from crashtool.model.symbol_upload import DumpedModule
+    from crashtool.services.symbol_upload.symbol_text import SymbolTextOptions
 
 CHECK_HINT = "crashtool symbols check says what each file holds"
 
@@ -77,20 +78,13 @@ def command(context: click.Context, /, console: Console, **values: Any) -> None:
         check_single,
         find_dumpable,
     )
-    from crashtool.services.symbol_upload.symbol_text import SymbolTextOptions
 
     options = SymbolsDumpOptions(**values)
     if not options.inputs:
         raise UsageError("no files given", hint="name files or folders")
     if options.store and options.output:
         raise UsageError("--store and --output cannot be combined")
-    wishes = SymbolTextOptions(
-        not options.no_inlines,
-        not options.no_cfi,
-        not options.no_demangle,
-        options.architecture or "",
-        options.name or "",
-    )
+    wishes = _make_wishes(options)
     cache = user_cache_folder()
     inputs = _add_siblings(console, options.inputs)
     with Scratch() as scratch:
@@ -117,6 +111,18 @@ def command(context: click.Context, /, console: Console, **values: Any) -> None:
             dumper.write_into(check_single(modules), sys.stdout.buffer)
             return
     _answer(context, console, rows, refused=refused)
+
+
+def _make_wishes(options: SymbolsDumpOptions) -> SymbolTextOptions:
+    from crashtool.services.symbol_upload.symbol_text import SymbolTextOptions
+
+    return SymbolTextOptions(
+        not options.no_inlines,
+        not options.no_cfi,
+        not options.no_demangle,
+        options.architecture or "",
+        options.name or "",
+    )
 
 
 def _without_headers_hint(fault: CrashtoolError) -> CrashtoolError:
