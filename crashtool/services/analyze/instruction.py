@@ -87,6 +87,29 @@ def decode_code(registers: Registers, code: bytes, address: int) -> list[Decoded
     return [_decode(decoded, registers.architecture) for decoded in decoder.disasm(code, address)]
 
 
+def decode_flow(registers: Registers, code: bytes, address: int) -> list[DecodedInstruction]:
+    """As `decode_code`, but of those that lead nowhere else only where they are: most of a function
+    is passed so in a fraction of the time.
+    """
+    exact = _make_decoder(_load_capstone(), registers)
+    quick = _make_decoder(_load_capstone(), registers)
+    if exact is None or quick is None:
+        return []
+    quick.detail = False
+    instructions: list[DecodedInstruction] = []
+    idle: dict[str, bool] = {}  # by mnemonic, which alone tells whether it may lead elsewhere
+    for start, size, mnemonic, _ in quick.disasm_lite(code, address):
+        if not idle.get(mnemonic):
+            content = code[start - address : start - address + size]
+            decoded = next(exact.disasm(content, start, 1))
+            idle[mnemonic] = not _find_flow(decoded)
+            if not idle[mnemonic]:
+                instructions.append(_decode(decoded, registers.architecture))
+                continue
+        instructions.append(DecodedInstruction(start, size, "", (), frozenset(), "", None))
+    return instructions
+
+
 def _decode(decoded: Any, architecture: str) -> DecodedInstruction:
     flow = _find_flow(decoded)
     operands = tuple(

@@ -7,6 +7,7 @@ variables lead to one name. A wrong name is worse than none.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from crashtool.errors import MalformedFile
@@ -17,9 +18,9 @@ from crashtool.services.analyze.bad_pointer.code_points import CodePoints
 from crashtool.services.analyze.bad_pointer.known_values import KnownValues
 from crashtool.services.analyze.bad_pointer.pointer_names import NamedPointer, PointerNames
 from crashtool.services.analyze.bad_pointer.register_flow import FlowPoint, follow_registers
-from crashtool.services.analyze.bad_pointer.straight_code import find_straight_code
+from crashtool.services.analyze.bad_pointer.straight_code import Decoders, find_straight_code
 from crashtool.services.analyze.decoded_code import MemoryOperand, RegisterOperand
-from crashtool.services.analyze.instruction import decode_code
+from crashtool.services.analyze.instruction import decode_code, decode_flow
 
 if TYPE_CHECKING:
     from crashtool.formats.minidump.reasons import Reason
@@ -86,7 +87,7 @@ class _Search:
 
     def _follow(self, *, is_call: bool) -> list[FlowPoint]:
         """The straight code up to where the frame stands; none where that is not sure."""
-        scene, base = self._scene, self._scene.loaded.base
+        scene, base, registers = self._scene, self._scene.loaded.base, self._scene.registers
         tables, place = scene.loaded.tables, scene.frame.instruction
         scopes = tables.find_variables(place - base)
         pieces = [(low + base, high + base) for low, high in scopes[-1].code] if scopes else []
@@ -101,7 +102,7 @@ class _Search:
             pieces,
             place,
             lambda address, size: tables.read_code(address - base, size),
-            lambda content, address: decode_code(scene.registers, content, address),
+            Decoders(partial(decode_code, registers), partial(decode_flow, registers)),
             is_same_line,
         )
         end = scene.frame.resume if is_call else None

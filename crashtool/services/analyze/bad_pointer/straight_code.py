@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from crashtool.formats.named_tuple import NamedTuple
 from crashtool.services.analyze.decoded_code import NumberOperand, RegisterOperand
 
 if TYPE_CHECKING:
@@ -25,11 +26,20 @@ RETURN_ADDRESS_MOVES = {
 THUNK_SIZE = 4  # bytes
 
 
+class Decoders(NamedTuple):
+    """What makes instructions of bytes and their address: `decode` all that is known of them,
+    `decode_flow` no more than where they lead.
+    """
+
+    decode: Decode
+    decode_flow: Decode
+
+
 def find_straight_code(
     pieces: Sequence[tuple[int, int]],
     last: int,
     read_code: ReadCode,
-    decode: Decode,
+    decoders: Decoders,
     is_same_line: Callable[[int], bool],
 ) -> list[DecodedInstruction]:
     """The instructions from the last place that anything jumps to, or behind the last call, up to
@@ -44,13 +54,12 @@ def find_straight_code(
     function: list[DecodedInstruction] = []
     for start, end in pieces:
         code = read_code(start, end - start)
-        instructions = decode(code, start) if code else []
-        if not instructions or instructions[-1].end != end:
+        instructions = decoders.decode_flow(code, start) if code else []
+        if not code or not instructions or instructions[-1].end != end:
             return []
-        instructions = list(read_position_calls(instructions, read_code))
         function += instructions
         if start <= last < end:
-            before = [instruction for instruction in instructions if instruction.address <= last]
+            before = _decode_before(instructions, code, last, read_code, decoders.decode)
     targets, jumps_by_table = _find_targets(function)
     targets.update(start for start, _ in pieces)
     straight: list[DecodedInstruction] = []
@@ -64,6 +73,27 @@ def find_straight_code(
         if instruction.address in targets or len(straight) > MAX_STRAIGHT:
             break
     return straight
+
+
+def _decode_before(
+    instructions: Sequence[DecodedInstruction],
+    code: bytes,
+    last: int,
+    read_code: ReadCode,
+    decode: Decode,
+) -> list[DecodedInstruction]:
+    """As many of a piece's instructions as may be asked for, up to the one that `last` is in, as
+    `read_position_calls` has them: that looks at two before one, and at the next.
+    """
+    count = sum(instruction.address <= last for instruction in instructions)
+    near = instructions[max(0, count - MAX_STRAIGHT - 3) : count + 1]
+    begin = instructions[0].address
+    exact = decode(code[near[0].address - begin : near[-1].end - begin], near[0].address)
+    return [
+        instruction
+        for instruction in read_position_calls(exact, read_code)
+        if instruction.address <= last
+    ]
 
 
 def _find_targets(function: Sequence[DecodedInstruction]) -> tuple[set[int], bool]:

@@ -1,5 +1,7 @@
 """How far back code has surely run straight on, and what registers hold on the way."""
 
+from functools import partial
+
 import pytest
 
 from crashtool.model.crash import Registers
@@ -10,15 +12,19 @@ from crashtool.services.analyze.bad_pointer.linear_forms import (
     Narrow,
 )
 from crashtool.services.analyze.bad_pointer.register_flow import find_address, follow_registers
-from crashtool.services.analyze.bad_pointer.straight_code import find_straight_code
+from crashtool.services.analyze.bad_pointer.straight_code import Decoders, find_straight_code
 
 pytest.importorskip("capstone")
 
-from crashtool.services.analyze.instruction import decode_code
+from crashtool.services.analyze.instruction import decode_code, decode_flow
 
 START = 0x1000
 REGISTERS = Registers("x86_64", 8, {"rip": START, "rsp": 0, "rbp": 0}, START, 0, 0)
 NAMES = ("rax", "rcx", "rdx", "rdi", "rsi", "rsp", "rbp")
+
+
+def decoders_of(registers):
+    return Decoders(partial(decode_code, registers), partial(decode_flow, registers))
 
 
 def decode(content, address):
@@ -31,7 +37,7 @@ def straight(code, last, pieces=None, *, is_same_line=lambda _address: False):
         pieces or ((START, START + len(content)),),
         START + last,
         lambda address, size: content[address - START : address - START + size],
-        decode,
+        decoders_of(REGISTERS),
         is_same_line,
     )
     return [instruction.address - START for instruction in found]
@@ -54,6 +60,37 @@ def test_it_begins_where_something_jumps_to():
     assert straight(LOAD + NOP + STORE + "74fb", 5) == [4, 5]  # je to the nop
 
 
+def test_only_what_is_near_the_last_instruction_is_decoded_wholly():
+    sizes = []
+
+    def decode_counted(content, address):
+        sizes.append(len(content))
+        return decode(content, address)
+
+    code = bytes.fromhex(LOAD + NOP * 4000 + STORE)
+    found = find_straight_code(
+        ((START, START + len(code)),),
+        START + 4004,
+        lambda address, size: code[address - START : address - START + size],
+        decoders_of(REGISTERS)._replace(decode=decode_counted),
+        lambda _address: False,
+    )
+    assert [instruction.address - START for instruction in found] == list(range(3940, 4005))
+    assert found == decode(code, START)[-65:]
+    assert sizes == [68]
+
+
+def test_where_instructions_lead_is_the_same_as_of_whole_ones():
+    code = bytes.fromhex(
+        LOAD + "e800000000" + "7402" + NOP + "ff2540000000" + "ffe0" + "c3" + STORE
+    )
+    quick, whole = decode_flow(REGISTERS, code, START), decode(code, START)
+    assert [(one.address, one.size) for one in quick] == [(one.address, one.size) for one in whole]
+    assert [one for one in quick if one.flow] == [one for one in whole if one.flow]
+    assert [one.flow for one in quick] == ["", "call", "branch", "", "jump", "jump", "return", ""]
+    assert not any(one.operands or one.written for one in quick if not one.flow)
+
+
 def straight_32(code, last):
     content = bytes.fromhex(code)
     registers = Registers("x86", 4, {"eip": START, "esp": 0, "ebp": 0}, START, 0, 0)
@@ -61,7 +98,7 @@ def straight_32(code, last):
         ((START, START + len(content) - 4),),
         START + last,
         lambda address, size: content[address - START : address - START + size],
-        lambda content, address: decode_code(registers, content, address),
+        decoders_of(registers),
         lambda _address: False,
     )
 
