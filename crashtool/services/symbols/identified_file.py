@@ -291,6 +291,8 @@ def format_mismatch(file: IdentifiedFile, module: Module) -> str:
     object_file = next((part for part in file.objects if part.debug_id or part.code_id), None)
     if object_file is None:
         return "it has no identifier"
+    if object_file.code_id is None and not module.debug_id:
+        return "the dump has no debug id of the module to compare with"
     has = (
         object_file.debug_id.breakpad
         if object_file.debug_id and module.debug_id

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 MAX_FILES = 16  # of one module; there are four kinds, some stripped and some not
 SUFFICIENT_TRIES = 4096
+PDB_SUFFIX = ".pdb"
 
 
 class ModuleSymbols:
@@ -91,7 +92,7 @@ class ModuleSymbols:
         """A file without lines is asked when no other has one: its symbol table is read whole."""
         best: FunctionHit | None = None
         lineless: list[DebugFile] = []
-        for file in self._walk_files(lambda file: file.has_lines):
+        for file in self._walk_files(_promises_lines):
             if file.read_code(address, 1) == b"":
                 return None  # data behind the last function
             if not file.has_lines:
@@ -223,3 +224,14 @@ class ModuleSymbols:
                 linked = self._links(self.module, path, object_file.debug_link)
                 self._rest = chain(linked, self._rest or ())
                 return
+
+
+def _promises_lines(file: DebugFile) -> bool:
+    """Whether it has lines, and names no file that has those of more code.
+
+    clang's `-gcodeview` for MinGW leaves an image with a PDB and with the C runtime's DWARF.
+    """
+    return file.has_lines and not any(
+        object_file.kind == object_kinds.PE and object_file.debug_file.lower().endswith(PDB_SUFFIX)
+        for object_file in file.objects
+    )

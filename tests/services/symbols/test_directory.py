@@ -421,6 +421,14 @@ def test_a_module_without_an_identifier_says_so(find, tmp_path):
     )
 
 
+def test_a_pdb_is_not_compared_with_a_code_id(find, tmp_path):
+    write(tmp_path / "app.pdb", build_pdb())
+
+    (candidate,) = find(GAME._replace(debug_id=None))
+
+    assert candidate.note == "the dump has no debug id of the module to compare with"
+
+
 def test_an_image_of_another_build_is_compared_by_code_id(find, tmp_path):
     write(tmp_path / "app.exe", build_pe(image_size=0x13000))
 

@@ -329,3 +329,25 @@ def test_a_sparse_sym_file_does_not_say_that_other_places_are_no_code(tmp_path):
 
     assert knows(whole)
     assert not knows(sparse)
+
+
+def test_an_image_with_dwarf_of_some_of_its_code_leaves_the_rest_to_its_pdb(tmp_path):
+    """As clang's -gcodeview makes them for MinGW, whose C runtime brings DWARF along."""
+    target = ["clang", "--target=x86_64-w64-mingw32", "-O0", "-g", "-c"]
+    (tmp_path / "ours.c").write_text("int old(int); int ours(int n) { return old(n) + 1; }\n")
+    (tmp_path / "old.c").write_text("int old(int n) { return n * 2; }\n")
+    run_tool(*target, "-gcodeview", "-o", "ours.o", "ours.c", cwd=tmp_path)
+    run_tool(*target, "-gdwarf-4", "-o", "old.o", "old.c", cwd=tmp_path)
+    line = ["-m", "i386pep", "--entry=ours", "--pdb=app.pdb", "-o", "app.exe", "ours.o", "old.o"]
+    run_tool("ld.lld", *line, cwd=tmp_path)
+    source = Source(
+        Candidate("app.exe", "found", "pe", path=str(tmp_path / "app.exe")),
+        Candidate("app.pdb", "found", "pdb", path=str(tmp_path / "app.pdb")),
+    )
+    module = ModuleSymbols(MODULE._replace(name="app.exe"), "x86_64", source)
+
+    hits = [module.find_function(address) for address in range(0x1000, 0x1060)]
+
+    lines = {(hit.name.partition("(")[0], Path(hit.file).name) for hit in hits if hit and hit.line}
+    assert lines == {("ours", "ours.c"), ("old", "old.c")}
+    assert [v.name for scope in module.find_variables(0x1008) for v in scope.variables] == ["n"]
