@@ -41,6 +41,7 @@ SIMPLE_SIZES = {
     0x41: 8, 0x42: 10, 0x43: 16, 0x50: 8, 0x51: 16, 0x30: 1, 0x31: 2, 0x32: 4, 0x33: 8,
 }  # fmt: skip
 POINTER_SIZES = {1: 2, 2: 4, 3: 4, 4: 4, 5: 6, 6: 8, 7: 16}
+DATA_MEMBER, MEMBER_CLASS = 2, 8  # its mode, and where the class is in the record
 POINTER_SIGNS = {0: "*", 1: "&", 2: "::*", 3: "::*", 4: "&&"}
 # Where the name stands in a tag type's record: behind a number, at this offset
 TAG_NUMBERS = {cv.LF_CLASS: 16, cv.LF_STRUCTURE: 16, cv.LF_INTERFACE: 16, cv.LF_UNION: 8}
@@ -205,7 +206,7 @@ class TypeNames:
             assert target is not None  # noqa: S101 (the loop ends where it is none)
             inner, flags = target.read_number(0), target.read_number(4)
             constant = " const" if flags >> 10 & 1 or is_const else ""
-            signs = POINTER_SIGNS.get(flags >> 5 & 7, "*") + constant + signs
+            signs = self._name_sign(target, flags >> 5 & 7) + constant + signs
             is_const = False
             target = self._find_type(inner) if inner >= FIRST_RECORD else None
             if target and target.kind == cv.LF_MODIFIER:
@@ -224,6 +225,13 @@ class TypeNames:
             owner = self.name_type(target.read_number(4))
             return f"{self.name_type(target.read_number(0))} ({owner}{signs}){arguments}"
         return self.name_type(inner) + (" const" if is_const else "") + signs
+
+    def _name_sign(self, record: TypeRecord, mode: int) -> str:
+        """`*` and the like; ` Class::*` of what leads to a member that is no function."""
+        sign = POINTER_SIGNS.get(mode, "*")
+        if mode == DATA_MEMBER and len(record.data) > MEMBER_CLASS:
+            return f" {self.name_type(record.read_number(MEMBER_CLASS))}{sign}"
+        return sign
 
     def measure(self, number: int) -> int | None:
         """The size of a type in bytes; None where it is not known."""

@@ -218,6 +218,14 @@ def test_pointers_of_each_mode(builder, mode, kind, name):
     assert found.details.target.name == "double"
 
 
+def test_a_pointer_to_a_data_member_names_its_class(builder):
+    owner = add_struct(builder, "Point", 0, 24)
+    fields = struct.pack("<IIIH", DOUBLE, POINTER_64 | 2 << 5, owner, 1)
+    number = builder.type(cv.LF_POINTER, fields)
+
+    assert open_types(builder).get(number).name == "double Point::*"
+
+
 @pytest.mark.parametrize("size", [0, 3, 16, 63])
 @pytest.mark.parametrize(("near", "width"), [(0x0A, 4), (0x0C, 8)])
 def test_a_reference_is_as_large_as_an_address(builder, size, near, width):

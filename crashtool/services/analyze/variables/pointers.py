@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 NULL = "null"
 STEPS = (1 << 8, 1 << 6, 1 << 4, 1 << 2, 1)  # letters that are looked for at once
+LARGEST_VTABLE = 1 << 16  # bytes
 NO_VALUE = ("void", "function", "unknown")
 
 
@@ -48,6 +49,35 @@ def read_target(at: Spot, target: DataType, address: int) -> Value:
         return text._replace(text=quote(content, target.size or 1, is_cut=is_cut))
     spot = at.follow(target, address)
     return at.reader.read(spot._replace(pointers=at.pointers + 1))
+
+
+def read_member_pointer(at: Spot, value: Value, *, is_arm: bool) -> Value:
+    """A pointer to a member: how far into an object it leads, or to which function.
+
+    Of functions Itanium's ABI has two words, an address and what is added to `this`. For a virtual
+    one the first is where it is in the vtable, which a set lowest bit tells: of the first word, on
+    ARM of the second, whose other bits count for `this`. Microsoft's begins with an address, too.
+    """
+    content, width = at.read_bytes(0, at.size), at.reader.width
+    number, target = int.from_bytes(content, "little", signed=True), at.kind.details.target
+    if at.reader.limits.is_plain:
+        return value._replace(text=str(number))
+    if target is None or target.kind != "function":
+        return value._replace(text=NULL if number == -1 else str(number))
+    address = int.from_bytes(content[:width], "little")
+    added = int.from_bytes(content[width : width + 4], "little", signed=True)
+    has_words = len(content) == 2 * width
+    is_virtual = has_words and bool((added if is_arm else address) & 1)
+    if not address and not is_virtual:
+        return value._replace(text=NULL)
+    entry = address if is_arm else address - 1
+    name = at.reader.name_code(address)
+    if is_virtual and not name and entry < LARGEST_VTABLE and not entry % width:
+        text = f"virtual, at {entry:#x} of the vtable"
+    else:
+        text = f"{address:#x} {name}".rstrip()
+    moved = added >> 1 if is_arm and has_words else added
+    return value._replace(text=f"{text}, this + {moved}" if moved else text)
 
 
 def _read_implicit(at: Spot, place: PointeePlace, value: Value) -> Value:

@@ -12,7 +12,7 @@ from crashtool.services.analyze.variables.aggregates import read_array, read_mem
 from crashtool.services.analyze.variables.content import LostValue, lose
 from crashtool.services.analyze.variables.library_types import find_shape
 from crashtool.services.analyze.variables.limits import SHOWN, Limits, ValueBudget
-from crashtool.services.analyze.variables.pointers import read_pointer
+from crashtool.services.analyze.variables.pointers import read_member_pointer, read_pointer
 from crashtool.services.analyze.variables.scalars import (
     LARGEST,
     format_complex,
@@ -25,6 +25,8 @@ from crashtool.services.analyze.variables.spot import Spot
 if TYPE_CHECKING:
     from crashtool.formats.variables.data_type import DataType
     from crashtool.formats.variables.frame_view import FrameView
+
+ARM = ("arm", "arm64")  # architectures with its own pointers to members
 
 
 class ValueReader:
@@ -99,8 +101,7 @@ class ValueReader:
         if kind.kind in ("pointer", "reference"):
             return read_pointer(spot, value)
         if kind.kind == "member_pointer":
-            content = spot.read_bytes(0, spot.size)
-            return value._replace(text=str(int.from_bytes(content, "little", signed=True)))
+            return read_member_pointer(spot, value, is_arm=self._architecture in ARM)
         unknown = kind.kind == "unknown"
         raise LostValue("unknown", "its type is not known" if unknown else f"a {kind.kind}")
 

@@ -287,3 +287,47 @@ def test_the_value_of_a_key_that_names_a_secret_is_not_shown(first, second):
     assert pair.children[0] == key
     harmless = Value("pair", children=(key._replace(pointee=text._replace(text='"Age"')), held))
     assert mask_texts(harmless, "headers") == harmless
+
+
+def member_pointer(target, size):
+    return DataType("member_pointer", "T::*", size, load=lambda: Details(target=target))
+
+
+CODE = DataType("function", "int(int)", None)
+NAMES = {0x401000: "Shape::draw"}
+
+
+@pytest.mark.parametrize(
+    ("architecture", "words", "text"),
+    [
+        ("x86_64", (0x401000, 0), "0x401000 Shape::draw"),
+        ("x86_64", (0x401000, 16), "0x401000 Shape::draw, this + 16"),
+        ("x86_64", (0x401000, -8), "0x401000 Shape::draw, this + -8"),
+        ("x86_64", (1, 0), "virtual, at 0x0 of the vtable"),
+        ("x86_64", (17, 8), "virtual, at 0x10 of the vtable, this + 8"),
+        ("x86_64", (0, 0), "null"),
+        ("x86_64", (0x402000, 1), "0x402000, this + 1"),  # an empty base may be there
+        ("x86_64", (0x7F0000000001, 0), "0x7f0000000001"),  # no vtable is so large
+        ("arm64", (0x401000, 0), "0x401000 Shape::draw"),
+        ("arm64", (0x401000, 32), "0x401000 Shape::draw, this + 16"),
+        ("arm64", (0, 1), "virtual, at 0x0 of the vtable"),
+        ("arm64", (16, 17), "virtual, at 0x10 of the vtable, this + 8"),
+        ("arm64", (0, 0), "null"),
+        ("x86_64", (0x401000,), "0x401000 Shape::draw"),  # Microsoft's, of a simple class
+    ],
+)
+def test_a_pointer_to_a_member_function_leads_to_code_or_into_a_vtable(architecture, words, text):
+    content = pack(f"<{len(words)}q", *words)
+    reader = ValueReader(
+        MadeFrame(), 8, architecture, name_code=lambda address: NAMES.get(address, "")
+    )
+    value = reader.read_variable(
+        member_pointer(CODE, len(content)), lambda _: ConstantPlace(content)
+    )
+    assert format_value(value) == text
+
+
+@pytest.mark.parametrize(("number", "text"), [(8, "8"), (0, "0"), (-1, "null")])
+def test_a_pointer_to_a_data_member_is_its_offset(number, text):
+    assert shown(member_pointer(INT, 8), pack("<q", number)) == text
+    assert shown(member_pointer(INT, 4), pack("<i", number)) == text
