@@ -23,9 +23,9 @@ WEB_TOKEN = ".".join(SEGMENTS)
         ("aws_secret_access_key = wJalrXUtnFEMI/K7MDENG/bPx", "aws_secret_access_key = …"),
         ("token: abc123def456", "token: …"),
         ('"refresh_token":"abc12345678"', '"refresh_token":"…"'),
-        ("apiKey=4eC39HqLyjWDarjt", "apiKey=…"),
+        ("apiKey=7hT52wPzKq4mVbXe", "apiKey=…"),
         ("x-api-key: 0123456789abcdef", "x-api-key: …"),
-        ("session_id=4eC39HqLyjWDarjt", "session_id=…"),
+        ("session_id=7hT52wPzKq4mVbXe", "session_id=…"),
         (f"Bearer {WEB_TOKEN}", "Bearer …"),
         (WEB_TOKEN, "…"),
         (f"got {WEB_TOKEN[:30]}", "got …"),  # a text is cut before it is masked
