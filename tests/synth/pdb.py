@@ -110,7 +110,7 @@ class ModuleBuilder:
     def __init__(self, builder, name):
         self.builder = builder
         self.name = name
-        self.symbols = b"\4\0\0\0"
+        self.symbols = bytearray(b"\4\0\0\0")
         self.parts = b""
         self.checksums = b""
         self.inlinees = b""
