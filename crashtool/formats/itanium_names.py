@@ -30,13 +30,32 @@ def read_plain_name(name: str) -> str:
     try:
         parts = reader.read_parts(is_nested=head[1] is not None, is_function=True)
         reader.read_types()
-    except (_NotPlain, IndexError):
+    except (Unusual, IndexError):
         return ""
     return "::".join(parts)
 
 
-class _NotPlain(Exception):
+class Unusual(Exception):
     """What is to be left to a demangler."""
+
+
+def read_source_name(name: str, place: int) -> tuple[str, int]:
+    """A name in the source behind its length at a place, and where it ends; "" for what is none.
+
+    Unusual when it is cut short or no identifier.
+    """
+    match = PART.match(name, place)
+    if match is None:
+        return "", place
+    start, end = match.end(), match.end() + int(match[1])
+    part = name[start:end]
+    if len(part) != end - start or not IDENTIFIER.fullmatch(part):
+        raise Unusual
+    if part.startswith(NAMELESS[:-1]):
+        if not part.startswith(NAMELESS):
+            raise Unusual
+        part = ANONYMOUS
+    return part, end
 
 
 class _MangledName:
@@ -57,7 +76,7 @@ class _MangledName:
         while len(parts) < MAX_PARTS:
             part = self._read_part() or (self._read_structor(parts) if is_function else "")
             if not part:
-                raise _NotPlain
+                raise Unusual
             parts.append(part)
             is_last = not is_nested or name[self._place] == "E"
             if not (is_last and is_function):
@@ -65,18 +84,11 @@ class _MangledName:
             if is_last:
                 self._place += is_nested
                 return parts
-        raise _NotPlain
+        raise Unusual
 
     def _read_part(self) -> str:
-        match = PART.match(self._name, self._place)
-        if match is None:
-            return ""
-        start = match.end()
-        end = self._place = start + int(match[1])
-        part = self._name[start:end]
-        if len(part) != end - start or not IDENTIFIER.fullmatch(part):
-            raise _NotPlain
-        return ANONYMOUS if part.startswith(NAMELESS) else part
+        part, self._place = read_source_name(self._name, self._place)
+        return part
 
     def _read_structor(self, parts: list[str]) -> str:
         """A constructor's or destructor's name: that of its class."""
@@ -104,7 +116,7 @@ class _MangledName:
         elif match := SUBSTITUTE.match(self._name, self._place):
             number = match[1]
             if number is not None and (int(number, 36) + 1 if number else 0) >= self._kept:
-                raise _NotPlain
+                raise Unusual
             self._place = match.end()
         elif self._name[self._place] == "N":
             self._place += 1

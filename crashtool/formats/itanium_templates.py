@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from crashtool.formats.itanium_names import ANONYMOUS, IDENTIFIER, NAMELESS, PART
+from crashtool.formats.itanium_names import ANONYMOUS, Unusual, read_source_name
 
 HEAD = re.compile(r"_Z(?:(N)V?K?[RO]?)?")
 SUBSTITUTE = re.compile(r"S([0-9A-Z]{0,3})_")
@@ -76,13 +76,9 @@ def read_template_name(name: str) -> str:
     try:
         text = reader.read_function(is_nested=head[1] is not None)
         reader.pass_types()
-    except (_Unusual, IndexError, RecursionError):
+    except (Unusual, IndexError, RecursionError):
         return ""
     return text
-
-
-class _Unusual(Exception):
-    """What is to be left to a demangler."""
 
 
 class _TemplateName:
@@ -129,7 +125,7 @@ class _TemplateName:
             is_new = True
             if letter == "I":
                 if not last:
-                    raise _Unusual
+                    raise Unusual
                 text += self._read_arguments()
                 continue
             part = self._read_part()
@@ -137,14 +133,14 @@ class _TemplateName:
                 last = part
             else:
                 if is_type:
-                    raise _Unusual
+                    raise Unusual
                 part, last = self._read_special(last), ""
                 if name[self._place] == "I":  # of an operator's or a constructor's template
-                    raise _Unusual
+                    raise Unusual
             text = f"{text}::{part}" if text else part
         self._place += 1
         if not is_new:
-            raise _Unusual
+            raise Unusual
         if is_type:
             self._kept.append(text)
         return text
@@ -155,7 +151,7 @@ class _TemplateName:
         self._place += len(text) and 2
         part = self._read_part()
         if not part:
-            raise _Unusual
+            raise Unusual
         text += part
         if self._name[self._place : self._place + 1] == "I":
             self._keep(text)
@@ -178,7 +174,7 @@ class _TemplateName:
             self._place += 2
             return "std"
         if two in STANDARD:
-            raise _Unusual
+            raise Unusual
         if name[self._place] == "S":
             return self._read_substitute()
         return ""
@@ -186,27 +182,16 @@ class _TemplateName:
     def _read_substitute(self) -> str:
         match = SUBSTITUTE.match(self._name, self._place)
         if match is None:
-            raise _Unusual
+            raise Unusual
         self._place = match.end()
         number = int(match[1], 36) + 1 if match[1] else 0
         if number in self._templates and not self._name.startswith("I", self._place):
-            raise _Unusual
+            raise Unusual
         return self._kept[number]
 
     def _read_part(self) -> str:
         """A name in the source; "" for what is none."""
-        match = PART.match(self._name, self._place)
-        if match is None:
-            return ""
-        start = match.end()
-        end = self._place = start + int(match[1])
-        part = self._name[start:end]
-        if len(part) != end - start or not IDENTIFIER.fullmatch(part):
-            raise _Unusual
-        if part.startswith(NAMELESS[:-1]):
-            if not part.startswith(NAMELESS):
-                raise _Unusual
-            return ANONYMOUS
+        part, self._place = read_source_name(self._name, self._place)
         return part
 
     def _read_special(self, last: str) -> str:
@@ -216,7 +201,7 @@ class _TemplateName:
         if kind in OPERATORS:
             return f"operator{OPERATORS[kind]}"
         if not last or last == ANONYMOUS or kind not in STRUCTORS:
-            raise _Unusual
+            raise Unusual
         return f"~{last}" if kind[0] == "D" else last
 
     def _read_arguments(self) -> str:
@@ -226,7 +211,7 @@ class _TemplateName:
             self._packs.clear()
         arguments = ", ".join(self._walk_arguments())
         if self._name.startswith("I", self._place):
-            raise _Unusual
+            raise Unusual
         return f"<{arguments}>"
 
     def _walk_arguments(self) -> Iterator[str]:
@@ -260,24 +245,24 @@ class _TemplateName:
             type_name = self._read_unscoped(is_type=True)
         match = NUMBER.match(self._name, self._place)
         if match is None:
-            raise _Unusual
+            raise Unusual
         self._place = match.end()
         number = f"{'-' if match[1] else ''}{match[2]}"
         if kind == "b":
             if number not in ("0", "1"):
-                raise _Unusual
+                raise Unusual
             return "true" if number == "1" else "false"
         if kind in SUFFIXES:
             return number + SUFFIXES[kind]
         if kind in BUILTIN and kind not in CAST:
-            raise _Unusual
+            raise Unusual
         return f"({type_name}){number}"
 
     def _read_type(self) -> str:
         """A type; its text is of no use among the parameters."""
         self._depth += 1
         if self._depth > MAX_DEPTH:
-            raise _Unusual
+            raise Unusual
         text = self._read_deep_type()
         self._depth -= 1
         return text
@@ -307,7 +292,7 @@ class _TemplateName:
             self._place += 2
             text = STANDARD[two]
             if self._name[self._place] != "I":
-                raise _Unusual
+                raise Unusual
         else:
             text = self._read_substitute()
         if self._name[self._place : self._place + 1] == "I":
@@ -321,7 +306,7 @@ class _TemplateName:
             self._place += 2
             return LONG_BUILTIN[two]
         if not self._is_behind:
-            raise _Unusual
+            raise Unusual
         return self._pass_parameter(two[0])
 
     def _read_qualified(self, letter: str) -> str:
@@ -336,11 +321,11 @@ class _TemplateName:
         text = self._read_type()
         if words:
             if text.endswith(CLOSED) and not self._is_behind:
-                raise _Unusual
+                raise Unusual
             text += words
         else:
             if text.endswith("&") and not self._is_behind:
-                raise _Unusual
+                raise Unusual
             text += SIGNS[letter]
         self._kept.append(text)
         return text
@@ -353,7 +338,7 @@ class _TemplateName:
             number = int(match[1]) + 1 if match[1] else 0
             is_pack = self._packs[number]
             if is_pack != self._is_expanded or self._name.startswith("I", self._place):
-                raise _Unusual
+                raise Unusual
         elif letter == "D" and self._name.startswith("Dp", self._place):
             self._place += 2
             self._is_expanded = True
@@ -367,6 +352,6 @@ class _TemplateName:
                 self._read_type()
             self._place += 1
         else:
-            raise _Unusual
+            raise Unusual
         self._kept.append("")
         return ""
